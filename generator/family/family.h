@@ -68,6 +68,10 @@ typedef struct AxisOverride { const char *axis; const char *values; } AxisOverri
 const Family *family_read(Arena *arena, Diagnostics *diagnostics, const char *path,
                           const AxisOverride *overrides, int override_count);
 
+/* NULL, or why this combination cannot be made: it then becomes a Skip. family.c has a weak one that is always
+ * NULL; whoever lowers variants defines the strong one. Every field is filled when it is asked. */
+const char *variant_why_not(const Variant *variant);
+
 /* Axis names, for messages and `--help`; ends with NULL: accumulator, dtype, stream, target, tree, unroll */
 extern const char *const family_axes[];
 

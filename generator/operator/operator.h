@@ -29,9 +29,19 @@ typedef enum ExprKind {
 } ExprKind;
 
 typedef enum OpCode {
-    OP_ABS, OP_ADD, OP_DIV, OP_EXP, OP_FMA, OP_LOG, OP_MAX, OP_MIN, OP_MUL, OP_NEG,
+    OP_ABS,
+    OP_ADD,
+    OP_DIV,
+    OP_EXP,
+    OP_FMA,
+    OP_LOG,
+    OP_MAX,
+    OP_MIN,
+    OP_MUL,
+    OP_NEG,
     OP_ROUNDED, /* identity that keeps sum(rounded(a * b)) from using a fused step */
-    OP_SQRT, OP_SUB,
+    OP_SQRT,
+    OP_SUB,
     OP_CODES
 } OpCode;
 
@@ -40,7 +50,7 @@ typedef struct OpRow {
     const char *name;   /* Lua constructor and word, "exp" */
     const char *symbol; /* infix, "+"; NULL for functions */
     int arity;
-    bool elementary;    /* a fixed sequence of this project's own */
+    bool elementary; /* a fixed sequence of this project's own */
     const char *meaning;
 } OpRow;
 extern const OpRow op_rows[OP_CODES];
@@ -74,7 +84,10 @@ typedef struct Tensor { /* an input or an output; contiguous, row-major, binary3
     int dim[OPERATOR_DIMS];
     const Expr *value; /* outputs only */
 } Tensor;
-typedef struct Param { const char *name; float value; /* default */ } Param;
+typedef struct Param {
+    const char *name;
+    float value; /* default */
+} Param;
 
 typedef struct Operator {
     const char *name;

@@ -22,6 +22,9 @@ extern const int target_count;
 const Target *target_named(const char *name);
 extern const char *const target_names[]; /* ends with NULL */
 
+/* The name itself when it is a target of a later version ("cuda"), else NULL. */
+const char *target_planned(const char *name);
+
 /* NULL when this machine can run it, else why not. */
 const char *target_why_not_here(const Target *target);
 

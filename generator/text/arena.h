@@ -16,10 +16,10 @@ void arena_destroy(Arena *arena); /* NULL is allowed */
 
 /* Zeroed memory, aligned for any type. `count * size` is checked for overflow. */
 void *arena_alloc(Arena *arena, size_t count, size_t size);
-#define ARENA_NEW(arena, Type) ((Type *)arena_alloc((arena), 1, sizeof(Type)))
+#define ARENA_NEW(arena, Type)          ((Type *)arena_alloc((arena), 1, sizeof(Type)))
 #define ARENA_ARRAY(arena, Type, count) ((Type *)arena_alloc((arena), (count), sizeof(Type)))
 
-char *arena_copy(Arena *arena, const char *text);                  /* a copy of a C string */
+char *arena_copy(Arena *arena, const char *text);                    /* a copy of a C string */
 char *arena_copy_bytes(Arena *arena, const char *text, size_t size); /* NUL added */
 char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

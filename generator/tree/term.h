@@ -36,8 +36,8 @@ struct Term {
 typedef struct TermRow {
     TermKind kind;
     const char *name;
-    const char *usage;    /* "chunk(C, inner, outer)" */
-    const char *meaning;  /* one sentence */
+    const char *usage;   /* "chunk(C, inner, outer)" */
+    const char *meaning; /* one sentence */
     bool has_size, has_parts;
     bool outer_only;      /* completion: cannot reduce leaves, only partials */
     const char *promises; /* "all", "RUN only", "nothing" */
@@ -49,7 +49,8 @@ enum { TERM_SIZE_LIMIT = 1 << 30, TERM_LANES_LIMIT = 1024, TERM_DEPTH_LIMIT = 8 
 
 /* Constructors check sizes (1..TERM_SIZE_LIMIT, lanes 1..TERM_LANES_LIMIT), depth
  * and placement (completion only as an outer part); on a mistake they
- * report at `where` and return NULL. */
+ * report at `where` and return NULL. lanes with neither part is the short form. That a whole
+ * tree is not `completion` alone is for the caller (term_rows[kind].outer_only); term_parse checks it. */
 const Term *term_leafless(Arena *arena, TermKind kind); /* seq, pairwise, halving, completion */
 const Term *term_with_parts(Arena *arena, Diagnostics *diagnostics, Location where, TermKind kind,
                             uint64_t size, bool is_auto, const Term *inner, const Term *outer);
@@ -68,6 +69,7 @@ bool term_equal(const Term *a, const Term *b);
 
 /* True when the term has no completion and no split(auto): same input, same bits, promised. */
 bool term_is_fixed(const Term *term);
+/* A term of that kind anywhere in it; split(auto) only counts with is_auto, split(S) only without. */
 bool term_has(const Term *term, TermKind kind, bool is_auto);
 
 /* The order a term means for n leaves, as a sequence of joins on named partials. This is the

@@ -7,8 +7,8 @@
 typedef struct Progress {
     const char *stage;
     int done, total;
-    bool shown; /* stderr is a terminal and the caller asked */
-    double started;
+    bool shown;            /* stderr is a terminal and the caller asked */
+    double started, drawn; /* seconds, monotonic */
 } Progress;
 
 void progress_start(Progress *progress, const char *stage, int total, bool wanted);

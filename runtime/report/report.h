@@ -7,8 +7,10 @@
 #include <stdio.h>
 
 /* verify and bench may be NULL when that stage was not run. */
-void report_print_table(FILE *stream, const json_t *manifest, const json_t *verify, const json_t *bench, bool color);
+void report_print_table(FILE *stream, const json_t *manifest, const json_t *verify, const json_t *bench,
+                        bool color);
 /* NULL when written, else why not. */
-const char *report_write_html(const char *path, const json_t *manifest, const json_t *verify, const json_t *bench);
+const char *report_write_html(const char *path, const json_t *manifest, const json_t *verify,
+                              const json_t *bench);
 
 #endif

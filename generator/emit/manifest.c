@@ -1,0 +1,79 @@
+/* manifest.c: what a family holds, for programs that did not make it. */
+#include "emit/emit.h"
+
+#include "driver/build.h"
+
+static json_t *argument(const char *name, const char *kind, const char *type)
+{
+    return json_pack("{s:s, s:s, s:s}", "name", name, "kind", kind, "type", type);
+}
+
+static json_t *tensor_argument(const Operator *op, const Tensor *tensor, const char *kind)
+{
+    json_t *record = argument(tensor->name, kind, "float*"), *shape = json_array();
+    for (int i = 0; i < tensor->rank; i++)
+        json_array_append_new(shape, json_string(op->dim[tensor->dim[i]]));
+    json_object_set_new(record, "shape", shape);
+    return record;
+}
+
+static json_t *arguments(const Operator *op)
+{
+    json_t *list = json_array();
+    for (int i = 0; i < op->inputs; i++)
+        json_array_append_new(list, tensor_argument(op, &op->input[i], "input"));
+    for (int o = 0; o < op->outputs; o++)
+        json_array_append_new(list, tensor_argument(op, &op->output[o], "output"));
+    for (int d = 0; d < op->dims; d++)
+        json_array_append_new(list, argument(op->dim[d], "size", "size_t"));
+    for (int p = 0; p < op->params; p++) {
+        json_t *record = argument(op->param[p].name, "param", "float");
+        json_object_set_new(record, "default", json_real((double)op->param[p].value));
+        json_array_append_new(list, record);
+    }
+    return list;
+}
+
+json_t *emit_manifest_variant(Arena *arena, const Variant *variant)
+{
+    json_t *record = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", variant->id, "operator", variant->op->name,
+        "dtype", variant->dtype, "tree", term_text(arena, variant->tree), "tree_short",
+        term_short_text(arena, variant->tree), "accumulator", accumulator_name(variant->accumulator), "target",
+        variant->target->name, "contract", variant->digest, "contract_text", variant->contract, "source",
+        variant->source, "symbol", variant->symbol);
+    if (variant->label)
+        json_object_set_new(record, "label", json_string(variant->label));
+    json_object_set_new(record, "args", arguments(variant->op));
+    json_object_set_new(record, "launch",
+                        json_pack("{s:s, s:s, s:s}", "kind", "cpu", "threads", "openmp", "compile",
+                                  build_command_text(arena, variant, 0)));
+    json_object_set_new(record, "schedule",
+                        json_pack("{s:i, s:I}", "unroll", variant->schedule.unroll, "stream_bytes",
+                                  (json_int_t)variant->schedule.stream_bytes));
+    return record;
+}
+
+static json_t *operator_record(Arena *arena, const Operator *op)
+{
+    json_t *dims = json_array();
+    for (int d = 0; d < op->dims; d++)
+        json_array_append_new(dims, json_string(op->dim[d]));
+    const char *text = "";
+    for (int o = 0; o < op->outputs; o++)
+        text = arena_printf(arena, "%s%s%s = %s", text, o ? "; " : "", op->output[o].name,
+                            expr_text(arena, op, op->output[o].value));
+    return json_pack("{s:s, s:s, s:o}", "name", op->name, "text", text, "dims", dims);
+}
+
+json_t *emit_manifest(Arena *arena, const Family *family)
+{
+    json_t *variants = json_array(), *skipped = json_array();
+    for (int v = 0; v < family->variants; v++)
+        json_array_append_new(variants, emit_manifest_variant(arena, &family->variant[v]));
+    for (int s = 0; s < family->skips; s++)
+        json_array_append_new(skipped,
+                              json_pack("{s:s, s:s}", "what", family->skip[s].what, "why", family->skip[s].why));
+    return json_pack("{s:i, s:s, s:s, s:o, s:o, s:o}", "version", 1, "family", family->name, "spec",
+                     arena_printf(arena, "%s.lua", family->name), "operator", operator_record(arena, family->op), "variants", variants, "skipped", skipped);
+}

@@ -1,0 +1,173 @@
+/* page_outputs.c: the last pass: outputs that vary along the axis, element by element. */
+#include "emit/page_data.h"
+
+static void set(json_t *object, const char *key, const char *value)
+{
+    json_object_set_new(object, key, json_string(value));
+}
+
+static const Expr *kept_value(const Plan *plan)
+{
+    for (int r = 0; r < plan->reductions; r++)
+        if (plan->reduction[r].kept)
+            return plan->reduction[r].kept;
+    return NULL;
+}
+
+static int varying_outputs(const Speller *speller)
+{
+    int count = 0;
+    for (int o = 0; o < speller->plan->op->outputs; o++)
+        count += spell_varies(speller, speller->plan->op->output[o].value);
+    return count;
+}
+
+bool page_has_outputs(const Speller *speller)
+{
+    return varying_outputs(speller) > 0;
+}
+
+bool page_streams(const Speller *speller)
+{
+    const Plan *plan = speller->plan;
+    return plan->schedule.stream_bytes > 0 && plan->target->width > 1 && plan->unit_stride &&
+           varying_outputs(speller) == 1;
+}
+
+static const char *store_word(Pass pass, bool stream)
+{
+    return pass.live ? "store_live" : stream ? "store_stream" : "store";
+}
+
+static const char *output_index(Speller *speller, Pass pass, const Tensor *output)
+{
+    if (output->dim[output->rank - 1] == speller->plan->axis)
+        return pass.index;
+    return arena_printf(speller->arena, "(%s) * row->%s_step", pass.index, spell_name(speller, output->name));
+}
+
+/* One vector (or element) of every output. */
+static json_t *element_lines(Speller *speller, Pass pass, bool stream)
+{
+    const Operator *op = speller->plan->op;
+    const Words *words = pass.vector ? speller->vector : speller->scalar;
+    const char **text = ARENA_ARRAY(speller->arena, const char *, (size_t)op->nodes);
+    json_t *lines = json_array();
+    for (int o = 0; o < op->outputs; o++) {
+        const Tensor *output = &op->output[o];
+        if (!spell_varies(speller, output->value))
+            continue;
+        const char *value = spell_value(speller, lines, pass, text, output->value);
+        spell_line(lines,
+                   words_spell(speller->arena, words, store_word(pass, stream), spell_name(speller, output->name),
+                               output_index(speller, pass, output), value),
+                   output->value->where.line);
+    }
+    return lines;
+}
+
+static const Tensor *first_varying_output(const Speller *speller)
+{
+    const Operator *op = speller->plan->op;
+    for (int o = 0; o < op->outputs; o++)
+        if (spell_varies(speller, op->output[o].value))
+            return &op->output[o];
+    return NULL;
+}
+
+static json_t *output_reads(Speller *speller, Pass pass)
+{
+    const Operator *op = speller->plan->op;
+    const Expr *roots[OPERATOR_OUTPUTS];
+    int count = 0;
+    for (int o = 0; o < op->outputs; o++)
+        if (spell_varies(speller, op->output[o].value))
+            roots[count++] = op->output[o].value;
+    json_t *reads = page_reads(speller, pass, roots, count);
+    for (int o = 0; o < op->outputs; o++)
+        if (spell_varies(speller, op->output[o].value)) {
+            const char *name = spell_name(speller, op->output[o].name);
+            const char *value = arena_printf(speller->arena, "row->%s", name);
+            json_array_append_new(reads, json_pack("{s:s, s:s, s:s}", "type", "float *", "name", name, "value", value));
+        }
+    return reads;
+}
+
+typedef struct Style {
+    const char *name; /* of the function that does one vector */
+    bool live, stream;
+} Style;
+
+static const char *vector_call(Speller *speller, Style style, const json_t *reads, const char *index, const char *live)
+{
+    return arena_printf(speller->arena, "%s(%s%s%s%s);", style.name, page_read_arguments(speller->arena, reads), index,
+                        live ? ", " : "", live ? live : "");
+}
+
+static json_t *vector_function(Speller *speller, Style style, const json_t *reads)
+{
+    Pass pass = {true, style.live, "i", kept_value(speller->plan), false};
+    json_t *record = json_object();
+    set(record, "head",
+        arena_printf(speller->arena, "static inline void %s(%ssize_t i%s)", style.name,
+                     page_read_parameters(speller->arena, reads), style.live ? ", __m256i live" : ""));
+    json_object_set_new(record, "lines", element_lines(speller, pass, style.stream));
+    return record;
+}
+
+static const Style plain = {"outputs8", false, false}, live = {"outputs8_live", true, false},
+                   stream = {"outputs8_stream", false, true};
+
+static json_t *vector_functions(Speller *speller, const json_t *reads)
+{
+    json_t *functions = json_array();
+    json_array_append_new(functions, vector_function(speller, plain, reads));
+    json_array_append_new(functions, vector_function(speller, live, reads));
+    if (page_streams(speller))
+        json_array_append_new(functions, vector_function(speller, stream, reads));
+    return functions;
+}
+
+static json_t *unrolled_calls(Speller *speller, const json_t *reads)
+{
+    json_t *lines = json_array();
+    int width = speller->plan->target->width;
+    for (int g = 0; g < speller->plan->schedule.unroll; g++) {
+        const char *index = g ? arena_printf(speller->arena, "i + %d", g * width) : "i";
+        spell_line(lines, vector_call(speller, plain, reads, index, NULL), 0);
+    }
+    return lines;
+}
+
+static void add_vector_lines(Speller *speller, json_t *record, const json_t *reads)
+{
+    int width = speller->plan->target->width;
+    Arena *arena = speller->arena;
+    speller->masks = true;
+    json_object_set_new(record, "width", json_integer(width));
+    json_object_set_new(record, "block", json_integer(width * speller->plan->schedule.unroll));
+    json_object_set_new(record, "functions", vector_functions(speller, reads));
+    json_object_set_new(record, "unrolled", unrolled_calls(speller, reads));
+    set(record, "one", vector_call(speller, plain, reads, "i", NULL));
+    set(record, "tail", vector_call(speller, live, reads, "i", words_spell(arena, speller->vector, "live", "last - i", NULL, NULL)));
+    set(record, "head", vector_call(speller, live, reads, "i", words_spell(arena, speller->vector, "live", "head", NULL, NULL)));
+    set(record, "stream", vector_call(speller, stream, reads, "i", NULL));
+    set(record, "pointer", spell_name(speller, first_varying_output(speller)->name));
+}
+
+json_t *page_outputs(Speller *speller)
+{
+    bool vector = speller->plan->target->width > 1 && speller->plan->unit_stride;
+    Pass pass = {vector, false, "i", kept_value(speller->plan), false};
+    json_t *record = json_object(), *reads = output_reads(speller, pass);
+    json_object_set_new(record, "vector", json_boolean(vector));
+    json_object_set_new(record, "streams", json_boolean(page_streams(speller)));
+    set(record, "stream_param", page_streams(speller) ? ", int stream" : "");
+    json_object_set_new(record, "locals", page_locals(speller->arena, reads));
+    if (vector)
+        add_vector_lines(speller, record, reads);
+    else
+        json_object_set_new(record, "scalar", element_lines(speller, pass, false));
+    json_decref(reads);
+    return record;
+}

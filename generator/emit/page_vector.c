@@ -1,0 +1,197 @@
+/* page_vector.c: lanes(L, seq, fold) over consecutive leaves: L accumulators side by side.
+ *
+ * On a target with vectors, lanes 8g .. 8g+7 are accumulator `acc<g>`; without, all L are an array `lane` and each round is a
+ * loop over it. The tail of a row joins the same lanes; a lane without a leaf is not stepped (x + 0.0 is not x when x is -0.0). */
+#include "emit/page_data.h"
+
+#include <stdio.h>
+
+typedef struct Group {
+    int index, first, lanes; /* lanes first .. first + lanes - 1 */
+    bool partial;            /* fewer lanes than a vector has */
+} Group;
+
+static void set(json_t *object, const char *key, const char *value)
+{
+    json_object_set_new(object, key, json_string(value));
+}
+
+static Group group_at(const PlanNode *node, int index)
+{
+    int lanes = (int)node->term->size, first = index * node->width;
+    int own = lanes - first < node->width ? lanes - first : node->width;
+    return (Group){index, first, own, own < node->width};
+}
+
+static const char *declaration(Speller *speller, const Expr *reduce, bool looped, Group group)
+{
+    Arena *arena = speller->arena;
+    const char *type = spell_state_type(speller, reduce, true), *start = spell_start(speller, reduce, true);
+    if (looped)
+        return arena_printf(arena, "%s lane[%d];\nfor (size_t l = 0; l < %d; l++)\n    lane[l] = %s;", type,
+                            group.lanes, group.lanes, start);
+    return arena_printf(arena, "%s acc%d = %s; /* lanes %d..%d */", type, group.index, start, group.first,
+                        group.first + group.lanes - 1);
+}
+
+static const char *live_mask(Speller *speller, const char *count)
+{
+    speller->masks = true;
+    return words_spell(speller->arena, speller->vector, "live", count, NULL, NULL);
+}
+
+static const char *index_text(Speller *speller, Group group)
+{
+    return group.first ? arena_printf(speller->arena, "s.first + i + %d", group.first) : "s.first + i";
+}
+
+static Pass pass_of(const PlanReduction *reduction, bool live)
+{
+    return (Pass){true, live, "i", reduction->kept, reduction->kept != NULL};
+}
+
+/* ---- functions that step one vector ---- */
+
+static const char *step_name(Speller *speller, const PlanReduction *reduction, bool live)
+{
+    return arena_printf(speller->arena, "%s_step8%s", page_reduction_name(speller, reduction), live ? "_live" : "");
+}
+
+static json_t *step_function(Speller *speller, const PlanReduction *reduction, const json_t *reads, bool live)
+{
+    Arena *arena = speller->arena;
+    const char *type = spell_state_type(speller, reduction->reduce, true);
+    json_t *record = json_object(), *lines = json_array();
+    const char *step = spell_step(speller, lines, pass_of(reduction, live), reduction->reduce, "acc");
+    if (live) {
+        const char *word = spell_is_wide(speller, reduction->reduce) ? "only_live_f64" : "only_live";
+        step = words_spell(arena, speller->vector, word, step, "acc", NULL);
+    }
+    spell_line(lines, arena_printf(arena, "return %s;", step), reduction->reduce->where.line);
+    set(record, "head",
+        arena_printf(arena, "static inline %s %s(%ssize_t i, %s%s acc)", type, step_name(speller, reduction, live),
+                     page_read_parameters(arena, reads), live ? "__m256i live, " : "", type));
+    json_object_set_new(record, "lines", lines);
+    return record;
+}
+
+static bool has_partial_group(const PlanNode *node)
+{
+    return group_at(node, node->vectors - 1).partial;
+}
+
+static const char *step_call(Speller *speller, const PlanReduction *reduction, const json_t *reads, Group group,
+                             const char *live)
+{
+    Arena *arena = speller->arena;
+    return arena_printf(arena, "acc%d = %s(%s%s, %s%sacc%d);", group.index,
+                        step_name(speller, reduction, live != NULL), page_read_arguments(arena, reads),
+                        index_text(speller, group), live ? live : "", live ? ", " : "", group.index);
+}
+
+static const char *full_round(Speller *speller, const PlanReduction *reduction, const json_t *reads, Group group)
+{
+    const char *live = group.partial ? live_mask(speller, arena_printf(speller->arena, "%d", group.lanes)) : NULL;
+    return step_call(speller, reduction, reads, group, live);
+}
+
+/* Lanes of this vector that still have a leaf; none where the tail ends before it. */
+static const char *tail_round(Speller *speller, const PlanReduction *reduction, const json_t *reads, Group group)
+{
+    const char *left = "left";
+    if (group.first)
+        left = arena_printf(speller->arena, "left < %d ? 0 : left - %d", group.first, group.first);
+    return step_call(speller, reduction, reads, group, live_mask(speller, left));
+}
+
+static const char *looped_round(Speller *speller, const PlanReduction *reduction)
+{
+    return arena_printf(speller->arena, "    lane[l] = %s_step(row, lane[l], s.first + i + l);",
+                        page_reduction_name(speller, reduction));
+}
+
+static json_t *group_record(Speller *speller, const PlanReduction *reduction, const PlanNode *node,
+                            const json_t *reads, int index)
+{
+    bool looped = speller->plan->target->width == 1;
+    Group group = group_at(node, index);
+    Arena *arena = speller->arena;
+    json_t *record = json_object();
+    set(record, "declare", declaration(speller, reduction->reduce, looped, group));
+    if (looped) {
+        const char *round = looped_round(speller, reduction);
+        set(record, "full", arena_printf(arena, "for (size_t l = 0; l < %d; l++)\n%s", group.lanes, round));
+        set(record, "tail", arena_printf(arena, "for (size_t l = 0; l < left; l++)\n%s", round));
+    } else {
+        set(record, "full", full_round(speller, reduction, reads, group));
+        set(record, "tail", tail_round(speller, reduction, reads, group));
+    }
+    return record;
+}
+
+static void join_vectors(Speller *speller, const PlanReduction *reduction, const PlanNode *node, json_t *lines)
+{
+    Arena *arena = speller->arena;
+    for (int half = node->vectors / 2; half * node->width >= node->left; half /= 2)
+        for (int g = 0; g < half; g++) {
+            const char *a = arena_printf(arena, "acc%d", g), *b = arena_printf(arena, "acc%d", g + half);
+            const char *joined = spell_join(speller, reduction->reduce, true, a, b);
+            spell_line(lines, arena_printf(arena, "%s = %s; /* lane i and lane i + %d */", a, joined, half * node->width), 0);
+        }
+}
+
+/* Accumulators go to an array, where the rest of the fold reads them. */
+static json_t *fold_lines(Speller *speller, const PlanReduction *reduction, const PlanNode *node)
+{
+    Arena *arena = speller->arena;
+    json_t *lines = json_array();
+    if (speller->plan->target->width == 1)
+        return lines;
+    int vectors = node->vectors;
+    if (node->left < (int)node->term->size) {
+        join_vectors(speller, reduction, node, lines);
+        vectors = node->left / node->width;
+    }
+    bool wide = spell_is_wide(speller, reduction->reduce);
+    spell_line(lines,
+               arena_printf(arena, "%s lane[%d];", spell_state_type(speller, reduction->reduce, false),
+                            vectors * node->width),
+               0);
+    for (int g = 0; g < vectors; g++) {
+        const char *to = g ? arena_printf(arena, "lane + %d", g * node->width) : "lane";
+        const char *from = arena_printf(arena, "acc%d", g);
+        spell_line(lines, words_spell(arena, speller->vector, wide ? "put_f64" : "put", to, from, NULL), 0);
+    }
+    return lines;
+}
+
+static json_t *step_functions(Speller *speller, const PlanReduction *reduction, const PlanNode *node,
+                              const json_t *reads)
+{
+    json_t *functions = json_array();
+    if (speller->plan->target->width == 1)
+        return functions;
+    if (node->vectors > 1 || !has_partial_group(node))
+        json_array_append_new(functions, step_function(speller, reduction, reads, false));
+    json_array_append_new(functions, step_function(speller, reduction, reads, true));
+    return functions;
+}
+
+json_t *page_vector(Speller *speller, const PlanReduction *reduction, const PlanNode *node)
+{
+    json_t *record = json_object(), *groups = json_array();
+    const Expr *leaf = reduction->reduce->arg[0];
+    json_t *reads = page_reads(speller, pass_of(reduction, false), &leaf, 1);
+    bool looped = speller->plan->target->width == 1;
+    set(record, "page", "vector");
+    json_object_set_new(record, "lanes", json_integer((json_int_t)node->term->size));
+    json_object_set_new(record, "functions", step_functions(speller, reduction, node, reads));
+    json_object_set_new(record, "locals", looped ? json_array() : page_locals(speller->arena, reads));
+    for (int g = 0; g < node->vectors; g++)
+        json_array_append_new(groups, group_record(speller, reduction, node, reads, g));
+    json_object_set_new(record, "groups", groups);
+    json_object_set_new(record, "fold", fold_lines(speller, reduction, node));
+    set(record, "call", page_fold_lanes(speller, reduction, node));
+    json_decref(reads);
+    return record;
+}

@@ -1,0 +1,170 @@
+/* source.c: vocabularies + plan + page -> the text of one kernel. */
+#include "emit/source.h"
+
+#include "emit/baseline.h"
+#include "emit/emit.h"
+#include "emit/page_data.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TEMPLATE_LIMIT = 1 << 20 };
+
+/* ---- templates and vocabularies ---- */
+
+static const char *folder_beside_program(Arena *arena)
+{
+    char path[4096];
+    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (size <= 0)
+        return "templates";
+    path[size] = 0;
+    for (int up = 0; up < 3; up++) { /* <root>/out/bin/samebits */
+        char *slash = strrchr(path, '/');
+        if (!slash)
+            return "templates";
+        *slash = 0;
+    }
+    return arena_printf(arena, "%s/templates", path);
+}
+
+const char *emit_template_folder(Arena *arena)
+{
+    const char *folder = getenv("SAMEBITS_TEMPLATES");
+    return folder && *folder ? folder : folder_beside_program(arena);
+}
+
+static const char *load_template(void *context, const char *name)
+{
+    Press *press = context;
+    Buffer text = {0};
+    const char *why = buffer_read_file(&text, arena_printf(press->arena, "%s/%s", press->folder, name), TEMPLATE_LIMIT);
+    const char *copy = why ? NULL : arena_copy(press->arena, buffer_string(&text));
+    buffer_destroy(&text);
+    return copy;
+}
+
+bool press_open(Press *press, Arena *arena, Diagnostics *diagnostics)
+{
+    *press = (Press){arena, diagnostics, emit_template_folder(arena), NULL, {0}, {0}, 0};
+    if (access(arena_printf(arena, "%s/cpu/rows.c", press->folder), R_OK)) {
+        diagnostics_error(diagnostics, (Location){press->folder, 0, 0},
+                          "no templates here; set SAMEBITS_TEMPLATES to the folder that holds cpu/rows.c");
+        return false;
+    }
+    press->engine = template_engine_create(load_template, press);
+    return true;
+}
+
+void press_close(Press *press)
+{
+    for (int i = 0; i < press->vocabularies; i++)
+        words_destroy(press->vocabulary[i]);
+    if (press->engine)
+        template_engine_destroy(press->engine);
+}
+
+static const Words *vocabulary(Press *press, const char *name)
+{
+    for (int i = 0; i < press->vocabularies; i++)
+        if (!strcmp(press->vocabulary_name[i], name))
+            return press->vocabulary[i];
+    assert(press->vocabularies < PRESS_VOCABULARIES);
+    const Words *words = words_read(press->arena, press->diagnostics, press->folder, name);
+    if (words) {
+        press->vocabulary_name[press->vocabularies] = name;
+        press->vocabulary[press->vocabularies++] = words;
+    }
+    return words;
+}
+
+/* ---- elementary functions a kernel needs ---- */
+
+static bool add_function(Press *press, json_t *functions, const char *page, const Words *words, const char *name)
+{
+    bool vector = strcmp(name, page) && strstr(name, "x8");
+    json_t *data = json_pack("{s:s, s:s, s:s}", "V", vector ? "__m256" : "float", "I", vector ? "__m256i" : "int32_t",
+                             "name", name);
+    Expansion expansion = {0};
+    const char *path = arena_printf(press->arena, "elementary/%s.c", page);
+    bool done = template_expand(press->engine, press->arena, press->diagnostics, path, data, words->pattern, &expansion);
+    if (done)
+        json_array_append_new(functions, json_pack("{s:s}", "text", buffer_string(&expansion.text)));
+    expansion_destroy(&expansion);
+    json_decref(data);
+    return done;
+}
+
+static const char *function_page(OpCode op)
+{
+    return op == OP_MAX ? "maximum" : op == OP_MIN ? "minimum" : op_rows[op].name;
+}
+
+static bool add_functions_of(Press *press, json_t *functions, unsigned ops, const Words *words, const char *suffix)
+{
+    for (int op = 0; op < OP_CODES; op++) {
+        if (!(ops >> op & 1))
+            continue;
+        const char *page = function_page((OpCode)op);
+        if (!add_function(press, functions, page, words, arena_printf(press->arena, "%s_%s", page, suffix)))
+            return false;
+    }
+    return true;
+}
+
+static bool add_plain_text(Press *press, json_t *functions, const char *page)
+{
+    const char *text = load_template(press, page);
+    assert(text);
+    json_array_append_new(functions, json_pack("{s:s}", "text", text));
+    return true;
+}
+
+static bool add_functions(Press *press, const Speller *speller, json_t *data)
+{
+    json_t *functions = json_array();
+    json_object_set_new(data, "functions", functions);
+    if (speller->masks)
+        add_plain_text(press, functions, "cpu/lanes_below.c");
+    if (speller->wide_accumulators && speller->vector != speller->scalar)
+        add_plain_text(press, functions, "cpu/f64x8.c");
+    unsigned vector = speller->vector != speller->scalar ? speller->vector_functions : 0;
+    unsigned scalar = speller->scalar_functions | (speller->vector == speller->scalar ? speller->vector_functions : 0);
+    if (scalar && !(add_function(press, functions, "bits_of", speller->scalar, "bits_of") &&
+                    add_function(press, functions, "float_of", speller->scalar, "float_of")))
+        return false;
+    return add_functions_of(press, functions, scalar, speller->scalar, "f32") &&
+           add_functions_of(press, functions, vector, speller->vector, "f32x8");
+}
+
+/* ---- sources ---- */
+
+bool press_kernel(Press *press, const Family *family, const Variant *variant, const Plan *plan, Expansion *out)
+{
+    const Words *scalar = vocabulary(press, "c");
+    const Words *vector = plan->target->width > 1 ? vocabulary(press, plan->target->name) : scalar;
+    if (!scalar || !vector)
+        return false;
+    Speller speller = {press->arena, plan, scalar, vector, 0, 0, false};
+    json_t *data = page_data_of_plan(&speller, variant->symbol);
+    json_object_set_new(data, "head", head_of_kernel(press->arena, family, variant));
+    bool done = add_functions(press, &speller, data) &&
+                template_expand(press->engine, press->arena, press->diagnostics, "cpu/rows.c", data, NULL, out);
+    json_decref(data);
+    return done;
+}
+
+bool press_baseline(Press *press, const Plan *plan, const char *symbol, Expansion *out)
+{
+    const Words *plain = vocabulary(press, "plain");
+    if (!plain)
+        return false;
+    Speller speller = {press->arena, plan, plain, plain, 0, 0, false};
+    json_t *data = baseline_data(&speller, symbol);
+    json_object_set_new(data, "head", head_of_baseline(press->arena, plan->op));
+    bool done = template_expand(press->engine, press->arena, press->diagnostics, "cpu/baseline.c", data, NULL, out);
+    json_decref(data);
+    return done;
+}

@@ -1,0 +1,251 @@
+/* spell.c: one node of an expression, one word, one rounding.
+ *
+ * Invariant: no statement contracts or reassociates; a name is given to every intermediate value so that what is rounded when can
+ * be read off the source. */
+#include "emit/spell.h"
+
+#include <ctype.h>
+#include <string.h>
+
+static const char *const generated_names[] = {
+    "acc",  "at",   "base", "begin", "carry", "count", "depth", "end",  "first", "i",    "in_live", "k",
+    "kept", "l",    "lane", "last",  "live",  "p",     "part",  "r",    "row",   "slots",   "stack",
+    "stream", "wide", NULL};
+
+static bool ends_in_digits_after(const char *name, const char *prefix)
+{
+    size_t size = strlen(prefix);
+    if (strncmp(name, prefix, size) || !name[size])
+        return false;
+    return strspn(name + size, "0123456789") == strlen(name + size);
+}
+
+static bool is_generated(const char *name)
+{
+    static const char *const numbered[] = {"acc", "b", "max", "min", "s", "sum", "t", "x_", NULL};
+    for (int i = 0; generated_names[i]; i++)
+        if (!strcmp(name, generated_names[i]))
+            return true;
+    for (int i = 0; numbered[i]; i++)
+        if (ends_in_digits_after(name, numbered[i]))
+            return true;
+    return !strncmp(name, "at_", 3);
+}
+
+const char *spell_name(Speller *speller, const char *name)
+{
+    return is_generated(name) ? arena_printf(speller->arena, "%s_", name) : name;
+}
+
+const char *spell_constant(Arena *arena, float value)
+{
+    bool small = value > -1e6f && value < 1e6f;
+    if (small && value == (float)(int)value && !(value == 0 && __builtin_signbit(value)))
+        return arena_printf(arena, value < 0 ? "(%d.0f)" : "%d.0f", (int)value);
+    return arena_printf(arena, value < 0 ? "(%af)" : "%af", (double)value);
+}
+
+void spell_line(json_t *lines, const char *text, int spec_line)
+{
+    json_array_append_new(lines, json_pack("{s:s, s:i}", "text", text, "spec_line", spec_line));
+}
+
+bool spell_varies(const Speller *speller, const Expr *expr)
+{
+    return speller->plan->axis >= 0 && (expr->axes >> speller->plan->axis & 1);
+}
+
+static const Words *words_of(const Speller *speller, bool vector)
+{
+    return vector ? speller->vector : speller->scalar;
+}
+
+const char *spell_vector_type(Speller *speller, bool vector)
+{
+    return words_spell(speller->arena, words_of(speller, vector), "type", NULL, NULL, NULL);
+}
+
+static const char *word(Speller *speller, bool vector, const char *name, const char *a, const char *b, const char *c)
+{
+    return words_spell(speller->arena, words_of(speller, vector), name, a, b, c);
+}
+
+static void note_function(Speller *speller, OpCode op, bool vector)
+{
+    if (op == OP_EXP || op == OP_LOG || op == OP_MAX || op == OP_MIN)
+        *(vector ? &speller->vector_functions : &speller->scalar_functions) |= 1u << op;
+}
+
+/* The word of an operation; elementwise max and min are IEEE maximum and minimum, not the hardware's. */
+static const char *spell_op(Speller *speller, OpCode op, bool vector, const char *const *argument)
+{
+    const char *name = op == OP_MAX ? "maximum" : op == OP_MIN ? "minimum" : op_rows[op].name;
+    note_function(speller, op, vector);
+    return word(speller, vector, name, argument[0], argument[1], argument[2]);
+}
+
+/* ---- values of one pass ---- */
+
+static const char *declare(Speller *speller, json_t *lines, Pass pass, const char *name, const char *value, int line)
+{
+    spell_line(lines,
+               arena_printf(speller->arena, "const %s %s = %s;", spell_vector_type(speller, pass.vector), name, value),
+               line);
+    return name;
+}
+
+static const char *spell_load(Speller *speller, json_t *lines, Pass pass, const char *pointer, const char *step,
+                              int line)
+{
+    const char *index = pass.index;
+    if (step)
+        index = arena_printf(speller->arena, "(%s) * %s", index, step);
+    const char *load = word(speller, pass.vector, pass.live ? "load_live" : "load", pointer, index, NULL);
+    return declare(speller, lines, pass, arena_printf(speller->arena, "at_%s", pointer), load, line);
+}
+
+static bool has_step(const Speller *speller, const Tensor *tensor)
+{
+    return tensor->rank && tensor->dim[tensor->rank - 1] != speller->plan->axis;
+}
+
+static const char *spell_input(Speller *speller, json_t *lines, Pass pass, const Expr *expr)
+{
+    const Tensor *tensor = &speller->plan->op->input[expr->index];
+    const char *pointer = spell_name(speller, tensor->name);
+    const char *step =
+        has_step(speller, tensor) ? arena_printf(speller->arena, "row->%s_step", pointer) : NULL;
+    return spell_load(speller, lines, pass, pointer, step, expr->where.line);
+}
+
+static const char *spell_varying_op(Speller *speller, json_t *lines, Pass pass, const char **text, const Expr *expr)
+{
+    const char *argument[3] = {NULL, NULL, NULL};
+    for (int i = 0; i < op_rows[expr->op].arity; i++)
+        argument[i] = spell_value(speller, lines, pass, text, expr->arg[i]);
+    if (expr->op == OP_ROUNDED)
+        return argument[0];
+    const char *name = arena_printf(speller->arena, "t%d", expr->id);
+    declare(speller, lines, pass, name, spell_op(speller, expr->op, pass.vector, argument), expr->where.line);
+    if (expr == pass.kept && pass.stores_kept)
+        spell_line(lines, word(speller, pass.vector, pass.live ? "store_live" : "store", "kept", pass.index, name),
+                   expr->where.line);
+    return name;
+}
+
+const char *spell_value(Speller *speller, json_t *lines, Pass pass, const char **text, const Expr *expr)
+{
+    if (text[expr->id])
+        return text[expr->id];
+    const char *value;
+    if (expr->kind == EXPR_CONST)
+        value = word(speller, pass.vector, "const", spell_constant(speller->arena, expr->value), NULL, NULL);
+    else if (!spell_varies(speller, expr))
+        value = spell_row_name(speller, expr);
+    else if (expr == pass.kept && !pass.stores_kept)
+        value = spell_load(speller, lines, pass, "kept", NULL, expr->where.line);
+    else if (expr->kind == EXPR_INPUT)
+        value = spell_input(speller, lines, pass, expr);
+    else
+        value = spell_varying_op(speller, lines, pass, text, expr);
+    return text[expr->id] = value;
+}
+
+/* ---- values of one row ---- */
+
+static int reduction_number(const Plan *plan, const Expr *reduce)
+{
+    for (int r = 0; r < plan->reductions; r++)
+        if (plan->reduction[r].reduce == reduce)
+            return r + 1;
+    return 0;
+}
+
+const char *spell_row_name(Speller *speller, const Expr *expr)
+{
+    const Operator *op = speller->plan->op;
+    Arena *arena = speller->arena;
+    switch (expr->kind) {
+    case EXPR_DIM:
+        return arena_printf(arena, "at_%s_size", op->dim[expr->index]);
+    case EXPR_INPUT:
+        return arena_printf(arena, "at_%s", op->input[expr->index].name);
+    case EXPR_PARAM:
+        return spell_name(speller, op->param[expr->index].name);
+    case EXPR_REDUCE:
+        return arena_printf(arena, "%s%d", reduce_rows[expr->reduce].name, reduction_number(speller->plan, expr));
+    default:
+        return arena_printf(arena, "s%d", expr->id);
+    }
+}
+
+const char *spell_row_value(Speller *speller, const Expr *expr)
+{
+    if (expr->kind == EXPR_CONST)
+        return spell_constant(speller->arena, expr->value);
+    if (expr->kind == EXPR_DIM) /* a size becomes binary32 by rounding to nearest even */
+        return arena_printf(speller->arena, "(float)%s",
+                            spell_name(speller, speller->plan->op->dim[expr->index]));
+    if (expr->kind != EXPR_OP)
+        return spell_row_name(speller, expr);
+    const char *argument[3] = {NULL, NULL, NULL};
+    for (int i = 0; i < op_rows[expr->op].arity; i++) {
+        const Expr *arg = expr->arg[i];
+        argument[i] = arg->kind == EXPR_OP && arg->op != OP_ROUNDED ? spell_row_name(speller, arg)
+                                                                    : spell_row_value(speller, arg);
+    }
+    return expr->op == OP_ROUNDED ? argument[0] : spell_op(speller, expr->op, false, argument);
+}
+
+/* ---- accumulators ---- */
+
+bool spell_is_wide(const Speller *speller, const Expr *reduce)
+{
+    return reduce->reduce == REDUCE_SUM && speller->plan->accumulator == ACCUMULATOR_F64;
+}
+
+const char *spell_state_type(const Speller *speller, const Expr *reduce, bool vector)
+{
+    const char *type = spell_is_wide(speller, reduce) ? "type_f64" : "type";
+    return words_spell(speller->arena, words_of(speller, vector), type, NULL, NULL, NULL);
+}
+
+const char *spell_start(Speller *speller, const Expr *reduce, bool vector)
+{
+    static const char *const start[REDUCE_KINDS] = {
+        [REDUCE_MAX] = "-INFINITY", [REDUCE_MIN] = "INFINITY", [REDUCE_SUM] = "0.0f"};
+    if (!spell_is_wide(speller, reduce))
+        return word(speller, vector, "const", start[reduce->reduce], NULL, NULL);
+    speller->wide_accumulators |= vector;
+    return word(speller, vector, "const_f64", "0.0", NULL, NULL);
+}
+
+static const char *spell_extremum(Speller *speller, const Expr *reduce, bool vector, const char *a, const char *b)
+{
+    OpCode op = reduce->reduce == REDUCE_MAX ? OP_MAX : OP_MIN;
+    const char *argument[3] = {a, b, NULL};
+    return spell_op(speller, op, vector, argument);
+}
+
+const char *spell_join(Speller *speller, const Expr *reduce, bool vector, const char *left, const char *right)
+{
+    if (reduce->reduce != REDUCE_SUM)
+        return spell_extremum(speller, reduce, vector, left, right);
+    return word(speller, vector, spell_is_wide(speller, reduce) ? "join_f64" : "add", left, right, NULL);
+}
+
+const char *spell_step(Speller *speller, json_t *lines, Pass pass, const Expr *reduce, const char *accumulator)
+{
+    const char **text = ARENA_ARRAY(speller->arena, const char *, (size_t)speller->plan->op->nodes);
+    const Expr *leaf = reduce->arg[0];
+    bool wide = spell_is_wide(speller, reduce);
+    if (expr_is_fused_product(reduce)) {
+        const char *a = spell_value(speller, lines, pass, text, leaf->arg[0]);
+        const char *b = spell_value(speller, lines, pass, text, leaf->arg[1]);
+        return word(speller, pass.vector, wide ? "fma_f64" : "fma", a, b, accumulator);
+    }
+    const char *value = spell_value(speller, lines, pass, text, leaf);
+    if (reduce->reduce != REDUCE_SUM)
+        return spell_extremum(speller, reduce, pass.vector, accumulator, value);
+    return word(speller, pass.vector, wide ? "add_f64" : "add", accumulator, value, NULL);
+}

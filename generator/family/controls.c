@@ -1,0 +1,77 @@
+/* controls.c: kernels that the verifier must catch, in every family.
+ *
+ * The operator is the plain row sum, whatever the family's own is: a sum can always tell trees apart, and
+ * what is tested is the verifier. Each control carries the contract of the tree it names; "swapped pair" is
+ * generated from that tree with two leaves exchanged, which is what must be found out. */
+#include "family/controls.h"
+
+#include "family/identity.h"
+#include "operator/build.h"
+
+#include <assert.h>
+
+static const Operator *row_sum(Arena *arena)
+{
+    Diagnostics none;
+    Location nowhere = {0};
+    diagnostics_init(&none, arena);
+    OperatorBuilder *builder = operator_build_start(arena, &none);
+    int dim[] = {operator_build_dim(builder, nowhere, "rows"), operator_build_dim(builder, nowhere, "cols")};
+    const Expr *x = operator_build_input(builder, nowhere, "x", 2, dim);
+    const Expr *sum = operator_build_reduce(builder, nowhere, REDUCE_SUM, dim[1], x);
+    operator_build_output(builder, nowhere, "y", sum);
+    const Operator *op = operator_build_finish(builder, nowhere, "sum");
+    assert(op);
+    return op;
+}
+
+static const Term *leafless(TermKind kind)
+{
+    return term_leafless(NULL, kind);
+}
+
+/* A term whose sizes are known to be right. */
+static const Term *with_parts(Arena *arena, TermKind kind, uint64_t size, const Term *inner,
+                              const Term *outer)
+{
+    Diagnostics none;
+    diagnostics_init(&none, arena);
+    const Term *term = term_with_parts(arena, &none, (Location){0}, kind, size, size == 0, inner, outer);
+    assert(term);
+    return term;
+}
+
+/* The tree whose leaves are swapped: the family's own first one, where its order is fixed. */
+static const Term *honest_tree(Arena *arena, const Family *family)
+{
+    if (family->variants > 0 && term_is_fixed(family->variant[0].tree)) {
+        return family->variant[0].tree;
+    }
+    const Term *lanes = with_parts(arena, TERM_LANES, 8, leafless(TERM_SEQ), leafless(TERM_HALVING));
+    return with_parts(arena, TERM_CHUNK, 64, lanes, leafless(TERM_PAIRWISE));
+}
+
+static void add(Arena *arena, Family *family, const Operator *op, const char *id, const char *control,
+                const Term *tree)
+{
+    Variant *variant = &family->control[family->controls++];
+    *variant = (Variant){.id = id,
+                         .op = op,
+                         .tree = tree,
+                         .accumulator = ACCUMULATOR_F32,
+                         .dtype = "f32",
+                         .target = family->variants > 0 ? family->variant[0].target : target_named("c"),
+                         .schedule = {4, 32 << 20},
+                         .control = control};
+    variant_fill_identity(arena, variant, (IdentityParts){0});
+}
+
+void family_add_controls(Arena *arena, Family *family)
+{
+    const Operator *op = row_sum(arena);
+    const Term *seq = leafless(TERM_SEQ);
+    add(arena, family, op, "control_completion", "completion",
+        with_parts(arena, TERM_CHUNK, 16, seq, leafless(TERM_COMPLETION)));
+    add(arena, family, op, "control_split_auto", "split(auto)", with_parts(arena, TERM_SPLIT, 0, seq, seq));
+    add(arena, family, op, "control_swapped_pair", "swapped pair", honest_tree(arena, family));
+}

@@ -1,0 +1,343 @@
+/* lower.c: operator + tree + target -> plan.
+ *
+ * Invariant: lowering may choose how a term is walked (vectors, loops, recursion), never which values meet; replay.c
+ * checks that for each plan. */
+#include "plan/plan.h"
+
+#include <string.h>
+
+typedef struct Lowering {
+    Arena *arena;
+    const Plan *plan;
+    PlanReduction *reduction;
+    const char *why;
+} Lowering;
+
+static PlanNode *node_new(Lowering *lowering, PlanKind kind, const Term *term)
+{
+    PlanNode *node = ARENA_NEW(lowering->arena, PlanNode);
+    node->kind = kind;
+    node->term = term;
+    return node;
+}
+
+static const PlanNode *node_add(Lowering *lowering, PlanNode *node)
+{
+    PlanReduction *reduction = lowering->reduction;
+    if (reduction->nodes == PLAN_NODES) {
+        lowering->why = "the tree has more than 64 parts";
+        return node;
+    }
+    node->id = reduction->nodes;
+    reduction->node[reduction->nodes++] = node;
+    return node;
+}
+
+/* Where a node's items come from. */
+typedef struct Source {
+    PlanItems items;
+    const PlanNode *cut;
+    int depth;
+    bool in_array;
+    bool strided; /* leaves may be apart: a lane of an enclosing cut */
+} Source;
+
+static const PlanNode *lower_term(Lowering *lowering, const Term *term, Source source);
+
+static PlanNode *node_at(Lowering *lowering, PlanKind kind, const Term *term, Source source)
+{
+    PlanNode *node = node_new(lowering, kind, term);
+    node->items = source.items;
+    node->cut = source.cut;
+    node->depth = source.depth;
+    node->in_array = source.in_array;
+    return node;
+}
+
+static const PlanNode *lower_cut(Lowering *lowering, const Term *term, Source source)
+{
+    PlanNode *cut = node_at(lowering, PLAN_CUT, term, source);
+    Source part = source;
+    part.strided = source.strided || term->kind == TERM_LANES;
+    cut->inner = lower_term(lowering, term->inner, part);
+    cut->outer = lower_term(lowering, term->outer,
+                            (Source){ITEMS_PARTS, cut, source.depth + 1, source.in_array, true});
+    return node_add(lowering, cut);
+}
+
+/* Joining whole vectors is the first rounds of halving when the number of lanes is a power of two of
+ * at least one vector: item i meets item i + h, which lie in vectors h / width apart. */
+static bool folds_whole_vectors(const Term *term, int width)
+{
+    uint64_t lanes = term->size;
+    return width > 1 && term->outer->kind == TERM_HALVING && lanes % (uint64_t)width == 0 &&
+           (lanes & (lanes - 1)) == 0;
+}
+
+static const PlanNode *lower_vector(Lowering *lowering, const Term *term, Source source)
+{
+    PlanNode *node = node_at(lowering, PLAN_VECTOR, term, source);
+    int lanes = (int)term->size, width = lowering->plan->target->width;
+    node->width = width > 1 ? width : lanes;
+    node->vectors = (lanes + node->width - 1) / node->width;
+    node->left = folds_whole_vectors(term, width) ? width : lanes;
+    if (width == 1) /* lanes are looped, one leaf at a time */
+        lowering->reduction->scalar_leaves = true;
+    node->outer = lower_term(lowering, term->outer, (Source){ITEMS_ACCUMULATORS, NULL, 0, true, false});
+    return node_add(lowering, node);
+}
+
+static bool can_be_vector(const Lowering *lowering, const Term *term, Source source)
+{
+    return term->kind == TERM_LANES && term->inner->kind == TERM_SEQ && source.items == ITEMS_LEAVES &&
+           !source.strided && lowering->plan->unit_stride && !lowering->plan->swapped;
+}
+
+static const PlanNode *lower_term(Lowering *lowering, const Term *term, Source source)
+{
+    if (lowering->why)
+        return NULL;
+    if (can_be_vector(lowering, term, source))
+        return lower_vector(lowering, term, source);
+    if (term_rows[term->kind].has_parts)
+        return lower_cut(lowering, term, source);
+    if (source.items == ITEMS_LEAVES)
+        lowering->reduction->scalar_leaves = true;
+    return node_add(lowering, node_at(lowering, PLAN_FOLD, term, source));
+}
+
+/* ---- which dim the passes run over, and which are rows ---- */
+
+static uint32_t reduced_dims(const Plan *plan)
+{
+    uint32_t dims = 0;
+    for (int i = 0; i < plan->op->nodes; i++)
+        if (plan->reached[i] && plan->op->node[i]->kind == EXPR_REDUCE)
+            dims |= 1u << plan->op->node[i]->index;
+    return dims;
+}
+
+static uint32_t used_dims(const Plan *plan)
+{
+    uint32_t dims = 0;
+    for (int i = 0; i < plan->op->nodes; i++)
+        if (plan->reached[i])
+            dims |= plan->op->node[i]->axes;
+    return dims;
+}
+
+static int first_dim(uint32_t dims)
+{
+    for (int d = 0; d < OPERATOR_DIMS; d++)
+        if (dims >> d & 1)
+            return d;
+    return -1;
+}
+
+/* Without a reduction the outputs' last dim is the one a pass runs over. */
+static int last_output_dim(const Operator *op)
+{
+    const Tensor *output = &op->output[0];
+    return output->rank ? output->dim[output->rank - 1] : -1;
+}
+
+static const char *choose_axes(Plan *plan)
+{
+    const Operator *op = plan->op;
+    uint32_t reduced = reduced_dims(plan);
+    if (reduced & (reduced - 1))
+        return "it reduces over more than one dim, and row kernels reduce over one";
+    plan->axis = reduced ? first_dim(reduced) : last_output_dim(op);
+    uint32_t rows = used_dims(plan);
+    if (plan->axis >= 0)
+        rows &= ~(1u << plan->axis);
+    for (int d = 0; d < op->dims; d++)
+        if (rows >> d & 1)
+            plan->row_dim[plan->row_dims++] = d;
+    return NULL;
+}
+
+/* A tensor is consecutive along the axis when it does not vary there or the axis is its last dim. */
+static bool tensor_is_consecutive(const Tensor *tensor, int axis)
+{
+    for (int i = 0; i + 1 < tensor->rank; i++)
+        if (tensor->dim[i] == axis)
+            return false;
+    return true;
+}
+
+static bool all_consecutive(const Operator *op, int axis)
+{
+    for (int i = 0; i < op->inputs; i++)
+        if (!tensor_is_consecutive(&op->input[i], axis))
+            return false;
+    for (int i = 0; i < op->outputs; i++)
+        if (!tensor_is_consecutive(&op->output[i], axis))
+            return false;
+    return true;
+}
+
+/* ---- values worth keeping between passes ---- */
+
+static bool varies(const Plan *plan, const Expr *expr)
+{
+    return plan->axis >= 0 && (expr->axes >> plan->axis & 1);
+}
+
+static bool is_elementary(const Expr *expr)
+{
+    return expr->kind == EXPR_OP && op_rows[expr->op].elementary;
+}
+
+/* Does computing `expr` in one pass need `part`? A reduction inside is an earlier pass. */
+static bool pass_needs(const Expr *expr, const Expr *part)
+{
+    if (expr == part)
+        return true;
+    if (expr->kind != EXPR_OP)
+        return false;
+    for (int i = 0; i < op_rows[expr->op].arity; i++)
+        if (pass_needs(expr->arg[i], part))
+            return true;
+    return false;
+}
+
+static bool later_needs(const Plan *plan, int reduction, const Expr *part)
+{
+    for (int r = reduction + 1; r < plan->reductions; r++)
+        if (pass_needs(plan->reduction[r].reduce->arg[0], part))
+            return true;
+    for (int o = 0; o < plan->op->outputs; o++)
+        if (pass_needs(plan->op->output[o].value, part))
+            return true;
+    return false;
+}
+
+/* Inputs along the axis that a later pass would still read, other than through `kept`: then a kept value in the output's place
+ * could overwrite an input that shares its memory. */
+static bool reads_input_besides(const Plan *plan, const Expr *expr, const Expr *kept)
+{
+    if (expr == kept)
+        return false;
+    if (expr->kind == EXPR_INPUT)
+        return varies(plan, expr);
+    if (expr->kind != EXPR_OP)
+        return false;
+    for (int i = 0; i < op_rows[expr->op].arity; i++)
+        if (reads_input_besides(plan, expr->arg[i], kept))
+            return true;
+    return false;
+}
+
+static bool later_reads_input(const Plan *plan, int reduction, const Expr *kept)
+{
+    for (int r = reduction + 1; r < plan->reductions; r++)
+        if (reads_input_besides(plan, plan->reduction[r].reduce->arg[0], kept))
+            return true;
+    for (int o = 0; o < plan->op->outputs; o++)
+        if (reads_input_besides(plan, plan->op->output[o].value, kept))
+            return true;
+    return false;
+}
+
+static bool has_output_along_axis(const Plan *plan)
+{
+    return plan->op->outputs == 1 && varies(plan, plan->op->output[0].value);
+}
+
+/* An elementary function of each element that a reduction has computed anyway is stored, not computed again: the same
+ * binary32 value either way, so this is schedule. */
+static void choose_kept(Plan *plan)
+{
+    if (!has_output_along_axis(plan) || !plan->unit_stride)
+        return;
+    for (int r = 0; r < plan->reductions; r++) {
+        const Expr *body = plan->reduction[r].reduce->arg[0];
+        for (int i = 0; i < plan->op->nodes; i++) {
+            const Expr *expr = plan->op->node[i];
+            if (!is_elementary(expr) || !varies(plan, expr) || !pass_needs(body, expr))
+                continue;
+            if (expr->axes == plan->op->output[0].value->axes && later_needs(plan, r, expr) &&
+                !later_reads_input(plan, r, expr)) {
+                plan->reduction[r].kept = expr;
+                return;
+            }
+        }
+    }
+}
+
+static void reach(Plan *plan, const Expr *expr)
+{
+    if (plan->reached[expr->id])
+        return;
+    plan->reached[expr->id] = true;
+    int arity = expr->kind == EXPR_OP ? op_rows[expr->op].arity : expr->kind == EXPR_REDUCE;
+    for (int i = 0; i < arity; i++)
+        reach(plan, expr->arg[i]);
+}
+
+static void mark_reached(Arena *arena, Plan *plan)
+{
+    plan->reached = ARENA_ARRAY(arena, bool, (size_t)plan->op->nodes);
+    for (int o = 0; o < plan->op->outputs; o++)
+        reach(plan, plan->op->output[o].value);
+}
+
+static const char *collect_reductions(Plan *plan)
+{
+    for (int i = 0; i < plan->op->nodes; i++) {
+        if (plan->op->node[i]->kind != EXPR_REDUCE || !plan->reached[i])
+            continue;
+        if (plan->reductions == PLAN_REDUCTIONS)
+            return "it has more than 16 reductions";
+        plan->reduction[plan->reductions++].reduce = plan->op->node[i];
+    }
+    return NULL;
+}
+
+/* A maximum or minimum has the same bits in every order (IEEE 754-2019 maximum is associative and commutative), so which one is
+ * schedule: the kernel's fastest. */
+static const Term *free_order(Arena *arena)
+{
+    enum { CHUNK = 65536, LANES = 32 };
+    Diagnostics unused;
+    Location nowhere = {0};
+    diagnostics_init(&unused, arena);
+    const Term *lanes = term_with_parts(arena, &unused, nowhere, TERM_LANES, LANES, false, NULL, NULL);
+    return term_with_parts(arena, &unused, nowhere, TERM_CHUNK, CHUNK, false, lanes, term_leafless(arena, TERM_SEQ));
+}
+
+static const char *lower_reductions(Arena *arena, Plan *plan)
+{
+    const Term *free = free_order(arena);
+    for (int r = 0; r < plan->reductions; r++) {
+        Lowering lowering = {arena, plan, &plan->reduction[r], NULL};
+        PlanReduction *reduction = &plan->reduction[r];
+        reduction->tree = reduction->reduce->reduce == REDUCE_SUM ? plan->tree : free;
+        reduction->root = lower_term(&lowering, reduction->tree, (Source){ITEMS_LEAVES, NULL, 0, false, false});
+        if (lowering.why)
+            return lowering.why;
+    }
+    return NULL;
+}
+
+const Plan *plan_lower(Arena *arena, const Variant *variant, const char **why)
+{
+    Plan *plan = ARENA_NEW(arena, Plan);
+    plan->op = variant->op;
+    plan->tree = variant->tree;
+    plan->accumulator = variant->accumulator;
+    plan->target = variant->target;
+    plan->schedule = variant->schedule;
+    plan->swapped = variant->control && !strcmp(variant->control, "swapped pair");
+    mark_reached(arena, plan);
+    *why = choose_axes(plan);
+    if (!*why)
+        *why = collect_reductions(plan);
+    if (*why)
+        return NULL;
+    plan->unit_stride = plan->axis >= 0 && all_consecutive(plan->op, plan->axis);
+    choose_kept(plan);
+    *why = lower_reductions(arena, plan);
+    return *why ? NULL : plan;
+}

@@ -1,0 +1,289 @@
+/* replay.c: runs a plan on leaf names and compares with the term's own walk.
+ *
+ * Every value is a node of a hash-consed forest: start, step(acc, leaf), join(p, q). Two orders are the same when
+ * both end in the same node. The interpreter below does what the pages spell, node kind by node kind; term_walk does what
+ * docs/contract.md says. They share the forest, nothing else. */
+#include "plan/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- the forest ---- */
+
+typedef struct Tree {
+    int kind; /* 0 start, 1 step, 2 join */
+    uint64_t a, b;
+} Tree;
+
+typedef struct Forest {
+    Tree *tree;
+    int *slot; /* open addressing; -1 free */
+    int count, capacity, slots;
+} Forest;
+
+static uint64_t tree_hash(Tree tree)
+{
+    uint64_t hash = (uint64_t)tree.kind * 0x9e3779b97f4a7c15u;
+    hash = (hash ^ tree.a) * 0xbf58476d1ce4e5b9u;
+    hash = (hash ^ (hash >> 29) ^ tree.b) * 0x94d049bb133111ebu;
+    return hash ^ (hash >> 31);
+}
+
+static void forest_rehash(Forest *forest)
+{
+    forest->slots = forest->slots ? forest->slots * 2 : 4096;
+    forest->slot = realloc(forest->slot, (size_t)forest->slots * sizeof *forest->slot);
+    if (!forest->slot)
+        arena_out_of_memory();
+    for (int i = 0; i < forest->slots; i++)
+        forest->slot[i] = -1;
+    for (int t = 0; t < forest->count; t++) {
+        uint64_t at = tree_hash(forest->tree[t]) % (uint64_t)forest->slots;
+        while (forest->slot[at] >= 0)
+            at = (at + 1) % (uint64_t)forest->slots;
+        forest->slot[at] = t;
+    }
+}
+
+static void forest_grow(Forest *forest)
+{
+    if (forest->count == forest->capacity) {
+        forest->capacity = forest->capacity ? forest->capacity * 2 : 2048;
+        forest->tree = realloc(forest->tree, (size_t)forest->capacity * sizeof *forest->tree);
+        if (!forest->tree)
+            arena_out_of_memory();
+    }
+    if (forest->count * 2 >= forest->slots)
+        forest_rehash(forest);
+}
+
+static int forest_node(Forest *forest, int kind, uint64_t a, uint64_t b)
+{
+    forest_grow(forest);
+    Tree tree = {kind, a, b};
+    uint64_t at = tree_hash(tree) % (uint64_t)forest->slots;
+    while (forest->slot[at] >= 0) {
+        Tree *known = &forest->tree[forest->slot[at]];
+        if (known->kind == kind && known->a == a && known->b == b)
+            return forest->slot[at];
+        at = (at + 1) % (uint64_t)forest->slots;
+    }
+    forest->tree[forest->count] = tree;
+    forest->slot[at] = forest->count;
+    return forest->count++;
+}
+
+static int forest_start(void *forest)
+{
+    return forest_node(forest, 0, 0, 0);
+}
+
+static int forest_step(void *forest, int accumulator, uint64_t leaf)
+{
+    return forest_node(forest, 1, (uint64_t)accumulator, leaf);
+}
+
+/* Two starts join to a start: (+0) + (+0) is +0 and an infinity's maximum with itself is itself. */
+static int forest_join(void *forest, int left, int right)
+{
+    if (left == right && ((Forest *)forest)->tree[left].kind == 0)
+        return left;
+    return forest_node(forest, 2, (uint64_t)left, (uint64_t)right);
+}
+
+/* ---- the interpreter ---- */
+
+enum { SPANS = TERM_DEPTH_LIMIT + 2, AUTO_PARTS = 4 };
+
+typedef struct Span {
+    uint64_t first, count, stride, part;
+} Span;
+
+typedef struct Replay {
+    Forest *forest;
+    const int *accumulator; /* the array below a VECTOR, else NULL */
+    Span span[SPANS];       /* span[depth] is the one a node at that depth reduces */
+} Replay;
+
+static int replay_node(Replay replay, const PlanNode *node);
+
+static uint64_t part_size(const PlanNode *cut, Span span)
+{
+    uint64_t parts = cut->term->size ? cut->term->size : AUTO_PARTS;
+    return cut->term->kind == TERM_CHUNK ? cut->term->size : (span.count + parts - 1) / parts;
+}
+
+static Span part_at(const PlanNode *cut, Span span, uint64_t part)
+{
+    if (cut->term->kind == TERM_LANES) {
+        uint64_t lanes = cut->term->size;
+        return (Span){span.first + part * span.stride, (span.count + lanes - 1 - part) / lanes, span.stride * lanes, 0};
+    }
+    uint64_t begin = part * span.part, left = span.count - begin;
+    return (Span){span.first + begin * span.stride, left < span.part ? left : span.part, span.stride, 0};
+}
+
+/* Item k of a node that takes items one at a time; a leaf is stepped into a start of its own. */
+static int replay_item(const Replay *replay, const PlanNode *node, uint64_t k)
+{
+    if (node->items == ITEMS_LEAVES)
+        return forest_step(replay->forest, forest_start(replay->forest), k);
+    if (node->items == ITEMS_ACCUMULATORS)
+        return replay->accumulator[k];
+    Replay part = *replay;
+    int depth = node->cut->depth;
+    part.span[depth] = part_at(node->cut, replay->span[depth], k);
+    return replay_node(part, node->cut->inner);
+}
+
+static int replay_seq(const Replay *replay, const PlanNode *node, Span span)
+{
+    bool leaves = node->items == ITEMS_LEAVES;
+    int acc = leaves ? forest_start(replay->forest) : replay_item(replay, node, span.first);
+    for (uint64_t i = leaves ? 0 : 1; i < span.count; i++) {
+        uint64_t k = span.first + i * span.stride;
+        acc = leaves ? forest_step(replay->forest, acc, k)
+                     : forest_join(replay->forest, acc, replay_item(replay, node, k));
+    }
+    return acc;
+}
+
+/* A stack with one partial per set bit of the number of items taken. */
+static int replay_pairwise(const Replay *replay, const PlanNode *node, Span span)
+{
+    int stack[64], depth = 0;
+    for (uint64_t i = 0; i < span.count; i++) {
+        int p = replay_item(replay, node, span.first + i * span.stride);
+        for (uint64_t carry = i; carry & 1; carry >>= 1)
+            p = forest_join(replay->forest, stack[--depth], p);
+        stack[depth++] = p;
+    }
+    int p = stack[--depth];
+    while (depth)
+        p = forest_join(replay->forest, stack[--depth], p);
+    return p;
+}
+
+/* The last round of halving joins all items of even place with all of odd place. */
+static int replay_halving(const Replay *replay, const PlanNode *node, Span span)
+{
+    if (span.count == 1)
+        return replay_item(replay, node, span.first);
+    Span even = {span.first, (span.count + 1) / 2, span.stride * 2, 0};
+    Span odd = {span.first + span.stride, span.count / 2, span.stride * 2, 0};
+    int left = replay_halving(replay, node, even);
+    return forest_join(replay->forest, left, replay_halving(replay, node, odd));
+}
+
+static int replay_fold(const Replay *replay, const PlanNode *node)
+{
+    Span span = replay->span[node->depth];
+    if (span.count == 0)
+        return forest_start(replay->forest);
+    if (node->term->kind == TERM_PAIRWISE)
+        return replay_pairwise(replay, node, span);
+    if (node->term->kind == TERM_HALVING)
+        return replay_halving(replay, node, span);
+    return replay_seq(replay, node, span);
+}
+
+static int replay_cut(Replay replay, const PlanNode *node)
+{
+    Span *span = &replay.span[node->depth];
+    uint64_t parts = node->term->size;
+    if (node->term->kind != TERM_LANES) {
+        span->part = part_size(node, *span);
+        parts = span->count ? (span->count + span->part - 1) / span->part : 0;
+    }
+    replay.span[node->depth + 1] = (Span){0, parts, 1, 0};
+    return replay_node(replay, node->outer);
+}
+
+static void join_whole_vectors(Forest *forest, int *acc, int lanes, int left)
+{
+    for (int half = lanes / 2; half >= left; half /= 2)
+        for (int lane = 0; lane < half; lane++)
+            acc[lane] = forest_join(forest, acc[lane], acc[lane + half]);
+}
+
+/* Full rounds step every lane; the tail steps only the lanes that have a leaf. */
+static int replay_vector(Replay replay, const PlanNode *node)
+{
+    Span span = replay.span[node->depth];
+    int lanes = (int)node->term->size;
+    int *acc = malloc((size_t)lanes * sizeof *acc);
+    if (!acc)
+        arena_out_of_memory();
+    for (int lane = 0; lane < lanes; lane++)
+        acc[lane] = forest_start(replay.forest);
+    for (uint64_t i = 0; i < span.count; i += (uint64_t)lanes)
+        for (int lane = 0; lane < lanes; lane++)
+            if ((uint64_t)lane < span.count - i)
+                acc[lane] = forest_step(replay.forest, acc[lane], span.first + i + (uint64_t)lane);
+    if (node->left < lanes)
+        join_whole_vectors(replay.forest, acc, lanes, node->left);
+    replay.accumulator = acc;
+    replay.span[0] = (Span){0, (uint64_t)node->left, 1, 0};
+    int result = replay_node(replay, node->outer);
+    free(acc);
+    return result;
+}
+
+static int replay_node(Replay replay, const PlanNode *node)
+{
+    if (node->kind == PLAN_CUT)
+        return replay_cut(replay, node);
+    return node->kind == PLAN_FOLD ? replay_fold(&replay, node) : replay_vector(replay, node);
+}
+
+/* ---- the comparison ---- */
+
+/* Leaf counts that reach both sides of every boundary of the term. */
+static int interesting_counts(const Term *term, uint64_t scale, uint64_t *count, int counts, int limit)
+{
+    enum { MOST_LEAVES = 5000 };
+    if (!term->size || counts + 6 > limit)
+        return counts;
+    uint64_t size = term->kind == TERM_SPLIT ? term->size : scale * term->size;
+    uint64_t near[] = {size - 1, size, size + 1, 2 * size + 1, 3 * size - 1, 4 * size + 3};
+    for (int i = 0; i < 6; i++)
+        if (near[i] <= MOST_LEAVES)
+            count[counts++] = near[i];
+    counts = interesting_counts(term->inner, 1, count, counts, limit);
+    return interesting_counts(term->outer, size, count, counts, limit);
+}
+
+static const char *replay_count(Arena *arena, const PlanReduction *reduction, uint64_t leaves)
+{
+    Forest forest = {0};
+    TermWalk walk = {&forest, forest_start, forest_step, forest_join};
+    Replay replay = {&forest, NULL, {{0, leaves, 1, 0}}};
+    int expected = term_walk(reduction->tree, leaves, AUTO_PARTS, &walk);
+    int got = replay_node(replay, reduction->root);
+    free(forest.tree);
+    free(forest.slot);
+    if (expected == got)
+        return NULL;
+    return arena_printf(arena, "the plan of %s joins %llu leaves in another order than the term says",
+                        term_short_text(arena, reduction->tree), (unsigned long long)leaves);
+}
+
+static const char *replay_reduction(Arena *arena, const PlanReduction *reduction)
+{
+    uint64_t count[64] = {0, 1, 2, 3, 7};
+    int counts = interesting_counts(reduction->tree, 1, count, 5, 64);
+    for (int i = 0; i < counts; i++) {
+        const char *why = replay_count(arena, reduction, count[i]);
+        if (why)
+            return why;
+    }
+    return NULL;
+}
+
+const char *plan_replay(Arena *arena, const Plan *plan)
+{
+    const char *why = NULL;
+    for (int r = 0; r < plan->reductions && !why; r++)
+        why = replay_reduction(arena, &plan->reduction[r]);
+    return why;
+}

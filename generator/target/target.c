@@ -1,0 +1,67 @@
+/* target.c: the rows of targets, alphabetical, and what this machine can run.
+ *
+ * avx2 means AVX2 with FMA: every step of a sum of products is one fused operation, and a processor with the
+ * first and without the second would have to emulate it. */
+#include "target/target.h"
+
+#include <stddef.h>
+#include <string.h>
+
+const Target target_rows[] = {
+    {.name = "avx2",
+     .meaning = "x86-64 with AVX2 and FMA: eight binary32 lanes per register",
+     .width = 8,
+     .extension = ".c",
+     .compile = "-mavx2 -mfma",
+     .cpu_needs = "avx2 fma"},
+    {.name = "c",
+     .meaning = "portable C17: lanes are looped, any machine runs it",
+     .width = 1,
+     .extension = ".c",
+     .compile = "",
+     .cpu_needs = NULL},
+};
+const int target_count = sizeof target_rows / sizeof *target_rows;
+const char *const target_names[] = {"avx2", "c", NULL};
+
+/* Targets that samebits is to have and this version has not: asking for one is no mistake. */
+static const char *const planned_names[] = {"avx512", "cuda", "metal", "mpi", "neon", NULL};
+
+const Target *target_named(const char *name)
+{
+    for (int i = 0; i < target_count; i++) {
+        if (strcmp(target_rows[i].name, name) == 0) {
+            return &target_rows[i];
+        }
+    }
+    return NULL;
+}
+
+const char *target_planned(const char *name)
+{
+    for (int i = 0; planned_names[i]; i++) {
+        if (strcmp(planned_names[i], name) == 0) {
+            return planned_names[i];
+        }
+    }
+    return NULL;
+}
+
+const char *target_why_not_here(const Target *target)
+{
+    if (!target->cpu_needs) {
+        return NULL;
+    }
+#if defined(__x86_64__) || defined(__i386__)
+    /* The argument must be a literal, so each feature has its own line. */
+    if (strstr(target->cpu_needs, "avx2") && !__builtin_cpu_supports("avx2")) {
+        return "this processor has no AVX2";
+    }
+    if (strstr(target->cpu_needs, "fma") && !__builtin_cpu_supports("fma")) {
+        return "this processor has no FMA instructions";
+    }
+    return NULL;
+#else
+    return "this is not an x86-64 processor";
+#endif
+}

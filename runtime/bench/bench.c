@@ -1,0 +1,155 @@
+/* bench.c: times a family by the protocol of docs/measuring.md and writes bench.json. */
+#include "bench/bench.h"
+#include "bench/compare.h"
+#include "bench/line_up.h"
+#include "bench/machine.h"
+#include "bench/outcome.h"
+#include "driver/kernel.h"
+#include "text/buffer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { PROTOCOL = 1 };
+static const double seconds_default = 24.0;
+static const double cold_share = 0.3; /* of a shape's time, where both a hot and a cold pass are made */
+
+typedef struct Run {
+    Arena *arena;
+    const Family *family;
+    BenchOptions options;
+    Machine machine;
+    LineUp line_up;
+    int comparisons;
+    Progress progress;
+    json_t *shapes, *errors;
+    Pass first; /* of the first shape */
+} Run;
+
+static bool is_larger_than_cache(const Run *run, const Shape *shape)
+{
+    Work work = work_count(run->family->op, shape);
+    return work.bytes_in + work.bytes_out > (double)run->machine.cache_bytes;
+}
+
+static BenchTask describe_task(const Run *run, int shape, bool cold)
+{
+    const BenchPlan *plan = &run->family->bench;
+    double seconds = run->options.seconds > 0.0 ? run->options.seconds : seconds_default;
+    bool both = !is_larger_than_cache(run, &plan->shape[shape]);
+    return (BenchTask){.op = run->family->op,
+                       .shape = plan->shape[shape],
+                       .data = strcmp(plan->data, "mixed") == 0 ? INPUT_MIXED : INPUT_NORMAL,
+                       .entry = run->line_up.entry,
+                       .entries = run->line_up.entries,
+                       .baseline = run->line_up.baseline,
+                       .baseline_again = run->line_up.baseline_again,
+                       .threads = run->machine.threads,
+                       .cache_bytes = run->machine.cache_bytes,
+                       .clock_tick_ns = run->machine.clock_tick_ns,
+                       .memory_gbs = run->machine.copy_gbs,
+                       .cold = cold,
+                       .processes = run->options.processes > 0 ? run->options.processes : measure_processes(run->comparisons),
+                       .seconds = seconds / plan->shapes * (!both ? 1.0 : cold ? cold_share : 1.0 - cold_share)};
+}
+
+static int count_steps(const Run *run)
+{
+    int steps = 0;
+    for (int s = 0; s < run->family->bench.shapes; s++) {
+        BenchTask task = describe_task(run, s, false);
+        steps += measure_steps(&task);
+        if (!is_larger_than_cache(run, &task.shape))
+            steps += task.processes;
+    }
+    return steps;
+}
+
+/* A shape that does not fit in the cache has only a cold pass; one that does has both, the hot one first. */
+static void time_shape(Run *run, int shape)
+{
+    bool large = is_larger_than_cache(run, &run->family->bench.shape[shape]);
+    BenchTask *task = ARENA_ARRAY(run->arena, BenchTask, 2);
+    task[0] = describe_task(run, shape, large);
+    Pass pass = outcome_time_pass(run->arena, &task[0], NULL, run->comparisons, &run->progress), cold = {0};
+    if (shape == 0)
+        run->first = pass;
+    if (pass.times.why != NULL) {
+        const char *message = arena_printf(run->arena, "shape %d was not timed: %s", shape + 1, pass.times.why);
+        json_array_append_new(run->errors, json_string(message));
+        return;
+    }
+    if (!large) {
+        task[1] = describe_task(run, shape, true);
+        cold = outcome_time_pass(run->arena, &task[1], &pass.times, run->comparisons, &run->progress);
+    }
+    json_t *row = outcome_to_json(run->arena, &pass, large ? NULL : &cold, &run->machine, run->errors);
+    json_array_append_new(run->shapes, row);
+}
+
+static json_t *collect(Run *run)
+{
+    json_t *bench = json_pack("{s:i, s:s, s:i, s:o, s:O, s:O, s:O}", "version", 1, "family", run->family->name, "protocol",
+                              PROTOCOL, "machine", machine_to_json(&run->machine), "shapes", run->shapes, "skipped",
+                              run->line_up.skipped, "errors", run->errors);
+    const Pass *first = run->first.task != NULL && run->first.times.why == NULL ? &run->first : NULL;
+    json_t *compare = compare_to_json(run->arena, run->family, &run->line_up, first, run->machine.threads);
+    if (compare != NULL)
+        json_object_set_new(bench, "compare", compare);
+    return bench;
+}
+
+static const char *write_json(Arena *arena, const json_t *bench, const char *out_dir, const char *family)
+{
+    char *text = json_dumps(bench, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+    if (text == NULL)
+        arena_out_of_memory();
+    Buffer buffer = {0};
+    buffer_append_string(&buffer, text);
+    buffer_append_string(&buffer, "\n");
+    const char *why = buffer_write_file(&buffer, arena_printf(arena, "%s/%s/bench.json", out_dir, family));
+    buffer_destroy(&buffer);
+    free(text);
+    return why;
+}
+
+static void run_everything(Run *run)
+{
+    ProcessorTime before = machine_processor_time();
+    run->machine = machine_examine(run->arena, kernel_default_threads());
+    progress_start(&run->progress, "bench", count_steps(run), run->options.progress);
+    for (int s = 0; s < run->family->bench.shapes; s++)
+        time_shape(run, s);
+    progress_end(&run->progress);
+    machine_note_steal(run->arena, &run->machine, before);
+}
+
+static const char *why_nothing_to_time(const Run *run)
+{
+    if (run->family->bench.shapes == 0)
+        return "the spec names no shapes to be timed; add bench = { shapes = ... }";
+    if (run->line_up.baseline < 0)
+        return "no variant is built and verified; see `samebits compile` and `samebits verify`";
+    return NULL;
+}
+
+json_t *bench_family(Arena *arena, Diagnostics *diagnostics, const Family *family, const char *out_dir,
+                     BenchOptions options)
+{
+    Run run = {.arena = arena, .family = family, .options = options, .shapes = json_array(), .errors = json_array()};
+    run.line_up = line_up_create(arena, family, out_dir, (LineUpChoice){.verify = options.verify, .with_peers = true});
+    run.comparisons = line_up_comparisons(&run.line_up);
+    json_t *bench = NULL;
+    const char *why = why_nothing_to_time(&run);
+    if (why == NULL) {
+        run_everything(&run);
+        bench = collect(&run);
+        why = write_json(arena, bench, out_dir, family->name);
+    }
+    if (why != NULL)
+        diagnostics_error(diagnostics, (Location){.file = family->spec}, "bench: %s", why);
+    line_up_destroy(&run.line_up);
+    json_decref(run.shapes);
+    json_decref(run.errors);
+    return bench;
+}

@@ -1,0 +1,53 @@
+/* entry.h: what a run times: one entry per kernel, baseline, peer or memory operation.
+ *
+ * The timing protocol knows entries, an operator (for the signature) and a shape; it does not know families or specs. */
+#ifndef SAMEBITS_ENTRY_H
+#define SAMEBITS_ENTRY_H
+
+#include "array/inputs.h"
+#include "bench/memory.h"
+#include "family/family.h"
+
+typedef enum EntryKind {
+    ENTRY_VARIANT,  /* a kernel of this project */
+    ENTRY_FASTMATH, /* a baseline: the plain loop built with -Ofast */
+    ENTRY_CONTROL,  /* an entry entered a second time: it must come out SAME */
+    ENTRY_PEER,     /* another library, in a process of its own */
+    ENTRY_MEMORY    /* a read or copy of the same bytes */
+} EntryKind;
+const char *entry_kind_name(EntryKind kind);
+
+typedef struct BenchEntry {
+    EntryKind kind;
+    const char *id;
+    const char *label;  /* for people; NULL: the id */
+    const char *path;   /* shared object; for a peer its program */
+    const char *symbol; /* function; for a peer the problem, "softmax" */
+    MemoryKind memory;  /* ENTRY_MEMORY only */
+    const Term *tree;   /* NULL when it has none */
+    int twin;           /* ENTRY_CONTROL: the entry that this one repeats */
+} BenchEntry;
+
+/* One shape to be timed. entry[baseline] is what others are compared with; baseline_again is its second copy. */
+typedef struct BenchTask {
+    const Operator *op;
+    Shape shape;
+    InputKind data; /* of input 0; the others are normal */
+    const BenchEntry *entry;
+    int entries;
+    int baseline, baseline_again;
+    int threads;
+    size_t cache_bytes;
+    double clock_tick_ns;
+    double memory_gbs; /* for guessing how long a cold pass takes; 0: not known */
+    bool cold;      /* buffers rotate through more than twice the last-level cache */
+    int processes;
+    double seconds; /* to aim for */
+} BenchTask;
+
+/* Bytes that the memory entries move for this operator, and how many the operator's call moves at least. */
+double task_memory_bytes(const BenchTask *task, MemoryKind kind);
+/* True when the output is large enough that copying is the fair measure of memory; else reading is. */
+bool task_is_copy_like(const Operator *op, const Shape *shape);
+
+#endif

@@ -1,0 +1,576 @@
+/* figures.c: the figures this project asks of itself.
+ *
+ * The best tree of a shape is chosen in one run and timed in another, in fresh processes, because the winner of a selection is
+ * flattered. Every ratio is of times measured in turn in the same run; the asked figures are ratios for that reason. */
+#include "bench/figures.h"
+#include "bench/line_up.h"
+#include "bench/machine.h"
+#include "bench/outcome.h"
+#include "driver/build.h"
+#include "driver/child.h"
+#include "driver/kernel.h"
+#include "emit/emit.h"
+#include "text/buffer.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static const double selection_seconds = 2.5, final_seconds = 5.0;
+
+typedef struct Figures {
+    Arena *arena;
+    Diagnostics *diagnostics;
+    const char *spec_dir, *out_dir;
+    Machine machine;
+    json_t *rows;
+    Progress progress;
+} Figures;
+
+/* ---- rows ---------------------------------------------------------------------------------------------- */
+
+typedef struct Figure {
+    const char *work, *unit;
+    double asked, value, low, high;
+    bool at_most;   /* else at least */
+    double leeway;  /* a noise floor, where the figure asks for "as fast" */
+    const char *note;
+} Figure;
+
+static void put_interval(json_t *row, const Figure *figure)
+{
+    if (isfinite(figure->low) && isfinite(figure->high) && figure->high > 0.0) {
+        json_object_set_new(row, "low", json_real(figure->low));
+        json_object_set_new(row, "high", json_real(figure->high));
+    }
+}
+
+static void put_figure(Figures *figures, Figure figure)
+{
+    json_t *row = json_pack("{s:s, s:f, s:b, s:s}", "work", figure.work, "asked", figure.asked, "at_most", figure.at_most,
+                            "unit", figure.unit);
+    if (isfinite(figure.value)) {
+        bool reached = figure.at_most ? figure.value <= figure.asked
+                                      : figure.value >= figure.asked * (1.0 - figure.leeway);
+        json_object_set_new(row, "value", json_real(figure.value));
+        put_interval(row, &figure);
+        json_object_set_new(row, "reached", json_boolean(reached));
+    } else {
+        json_object_set_new(row, "reached", json_null());
+    }
+    if (figure.note != NULL)
+        json_object_set_new(row, "note", json_string(figure.note));
+    json_array_append_new(figures->rows, row);
+}
+
+static void put_unmeasured(Figures *figures, const char *work, double asked, const char *unit, const char *why)
+{
+    put_figure(figures, (Figure){.work = work, .asked = asked, .unit = unit, .value = NAN, .note = why});
+}
+
+/* ---- a spec, built ----------------------------------------------------------------------------------------- */
+
+/* NULL after reporting. A family read for figures is this function's own; emit_family may turn variants into skips. */
+static Family *build_spec(Figures *figures, const char *spec, const AxisOverride *overrides, int count)
+{
+    Arena *arena = figures->arena;
+    const char *path = arena_printf(arena, "%s/%s.lua", figures->spec_dir, spec);
+    Family *family = (Family *)family_read(arena, figures->diagnostics, path, overrides, count);
+    if (family == NULL || !emit_family(arena, figures->diagnostics, family, figures->out_dir))
+        return NULL;
+    BuildResult result;
+    if (!build_run(arena, figures->diagnostics, family, figures->out_dir, false, figures->progress.shown, &result))
+        return NULL;
+    const char **why = ARENA_ARRAY(arena, const char *, (size_t)baseline_count);
+    build_run_baselines(arena, figures->diagnostics, family, figures->out_dir, figures->progress.shown, why);
+    return family;
+}
+
+/* ---- is it right? -------------------------------------------------------------------------------------------- */
+
+typedef struct Check {
+    const Operator *op;
+    const BenchEntry *entry;
+    const Variant *variant;
+    const char *trouble;
+} Check;
+
+enum { CHECK_SIZE = 77 }; /* of every dim: no multiple of a vector */
+
+static void run_check(void *context, FILE *out)
+{
+    const Check *check = context;
+    const Operator *op = check->op;
+    Arena *arena = arena_create();
+    kernel_prepare_thread();
+    const char *why = NULL;
+    Kernel *kernel = kernel_open(arena, check->entry->path, check->entry->symbol, op, &why);
+    CallData call = {0};
+    for (int d = 0; d < op->dims; d++)
+        call.shape.size[d] = CHECK_SIZE;
+    for (int i = 0; i < op->inputs; i++) {
+        size_t elements = tensor_elements(&op->input[i], &call.shape);
+        float *input = ARENA_ARRAY(arena, float, elements);
+        inputs_fill(input, elements, CHECK_SIZE, INPUT_MIXED, (uint64_t)i + 1);
+        call.input[i] = input;
+    }
+    for (int p = 0; p < op->params; p++)
+        call.param[p] = op->param[p].value;
+    size_t elements = tensor_elements(&op->output[0], &call.shape);
+    float *expected = ARENA_ARRAY(arena, float, elements), *got = ARENA_ARRAY(arena, float, elements);
+    call.output[0] = expected;
+    reference_evaluate(op, check->variant->tree, check->variant->accumulator, &call, 1);
+    call.output[0] = got;
+    if (kernel != NULL)
+        kernel_call(kernel, &call);
+    fprintf(out, kernel != NULL && memcmp(expected, got, elements * sizeof *got) == 0 ? "right" : "wrong");
+}
+
+/* Only right kernels count. This is a glance; `samebits verify` is the proof. */
+static bool is_right(Figures *figures, const Operator *op, const BenchEntry *entry, const Variant *variant)
+{
+    Check check = {.op = op, .entry = entry, .variant = variant};
+    Buffer text = {0};
+    const char *why = child_run(figures->arena, (ChildLimits){.seconds = 20}, run_check, &check, &text);
+    bool right = why == NULL && strcmp(buffer_string(&text), "right") == 0;
+    buffer_destroy(&text);
+    return right;
+}
+
+/* ---- one shape: choose, then time again ------------------------------------------------------------------------ */
+
+typedef struct Site {
+    const Family *family;
+    Shape shape;
+    LineUp line_up;
+    Pass pass;
+    int best, rival; /* entries; rival: the fastest whose order is not fixed, or -1 */
+} Site;
+
+static BenchTask describe_task(const Figures *figures, const Family *family, const LineUp *line_up, Shape shape,
+                               double seconds)
+{
+    Work work = work_count(family->op, &shape);
+    return (BenchTask){.op = family->op,
+                       .shape = shape,
+                       .data = INPUT_NORMAL,
+                       .entry = line_up->entry,
+                       .entries = line_up->entries,
+                       .baseline = line_up->baseline,
+                       .baseline_again = line_up->baseline_again,
+                       .threads = figures->machine.threads,
+                       .cache_bytes = figures->machine.cache_bytes,
+                       .clock_tick_ns = figures->machine.clock_tick_ns,
+                       .memory_gbs = figures->machine.copy_gbs,
+                       .cold = work.bytes_in + work.bytes_out > (double)figures->machine.cache_bytes,
+                       .processes = measure_processes(line_up_comparisons(line_up)),
+                       .seconds = seconds};
+}
+
+static bool is_vector_variant(const void *context, const Variant *variant)
+{
+    (void)context;
+    return variant->target->width > 1;
+}
+
+static int find_fastest(Figures *figures, const LineUp *line_up, const Times *times, bool fixed)
+{
+    int fastest = -1;
+    for (int e = 0; e < line_up->entries; e++)
+        if (line_up->variant[e] != NULL && times_has(times, e) && term_is_fixed(line_up->variant[e]->tree) == fixed &&
+            (fastest < 0 || times_median(figures->arena, times, e) < times_median(figures->arena, times, fastest)))
+            fastest = e;
+    return fastest;
+}
+
+typedef struct Finalists {
+    const Variant *variant[2];
+} Finalists;
+
+static bool is_finalist(const void *context, const Variant *variant)
+{
+    const Finalists *finalists = context;
+    return variant == finalists->variant[0] || variant == finalists->variant[1];
+}
+
+/* All vector variants for a short time: who goes on? */
+static Finalists select_finalists(Figures *figures, const Family *family, Shape shape, const char **why)
+{
+    Finalists finalists = {0};
+    LineUp line_up = line_up_create(figures->arena, family, figures->out_dir, (LineUpChoice){.wants = is_vector_variant});
+    *why = line_up.baseline < 0 ? "nothing was built" : NULL;
+    if (*why == NULL) {
+        BenchTask task = describe_task(figures, family, &line_up, shape, selection_seconds);
+        task.processes = 5;
+        Times times = measure_run(figures->arena, &task, NULL, &figures->progress);
+        *why = times.why;
+        for (int fixed = 0; fixed < 2 && times.why == NULL; fixed++) {
+            int fastest = find_fastest(figures, &line_up, &times, fixed);
+            if (fastest >= 0)
+                finalists.variant[fixed] = line_up.variant[fastest];
+        }
+    }
+    if (*why == NULL && finalists.variant[1] == NULL)
+        *why = "no vector variant of this spec runs here";
+    line_up_destroy(&line_up);
+    return finalists;
+}
+
+/* NULL when done, else why nothing was measured. */
+static const char *time_site(Figures *figures, Site *site, const Family *family, size_t rows, size_t cols)
+{
+    const char *why = NULL;
+    *site = (Site){.family = family, .shape = {{rows, cols}}, .best = -1, .rival = -1};
+    if (family == NULL)
+        return "the spec could not be generated and compiled";
+    Finalists finalists = select_finalists(figures, family, site->shape, &why);
+    if (why != NULL)
+        return why;
+    site->line_up = line_up_create(figures->arena, family, figures->out_dir,
+                                   (LineUpChoice){.wants = is_finalist, .context = &finalists, .with_peers = true});
+    BenchTask *task = ARENA_NEW(figures->arena, BenchTask);
+    *task = describe_task(figures, family, &site->line_up, site->shape, final_seconds);
+    site->pass = outcome_time_pass(figures->arena, task, NULL, line_up_comparisons(&site->line_up), &figures->progress);
+    site->best = line_up_find(&site->line_up, finalists.variant[1]->id);
+    site->rival = finalists.variant[0] ? line_up_find(&site->line_up, finalists.variant[0]->id) : -1;
+    if (site->pass.times.why != NULL)
+        return site->pass.times.why;
+    if (!is_right(figures, family->op, &site->line_up.entry[site->best], finalists.variant[1]))
+        return "the fastest kernel does not return what the reference evaluator does";
+    return NULL;
+}
+
+/* ---- figures of one site ------------------------------------------------------------------------------------------ */
+
+typedef struct Against {
+    const char *entry; /* id in the line-up; "copy": the fastest copy of the run */
+    double asked;
+    bool as_fast; /* the noise floor is allowed for */
+    const char *words;
+} Against;
+
+static const char *find_opponent(Figures *figures, const Site *site, const char *id)
+{
+    if (strcmp(id, "copy") != 0)
+        return id;
+    double copy = outcome_memory_gbs(figures->arena, &site->pass, MEMORY_COPY);
+    double stream = outcome_memory_gbs(figures->arena, &site->pass, MEMORY_COPY_STREAM);
+    return memory_kind_name(stream > copy ? MEMORY_COPY_STREAM : MEMORY_COPY);
+}
+
+static const char *describe_site(Figures *figures, const Site *site, const char *words)
+{
+    return arena_printf(figures->arena, "%s avx2, %zu x %zu, %s", site->family->op->name, site->shape.size[0],
+                        site->shape.size[1], words);
+}
+
+static void put_site_figure(Figures *figures, const Site *site, const Against *against)
+{
+    const char *work = describe_site(figures, site, against->words);
+    int opponent = line_up_find(&site->line_up, find_opponent(figures, site, against->entry));
+    const Times *times = &site->pass.times;
+    if (opponent < 0 || !times_has(times, opponent)) {
+        const char *why = opponent < 0 ? "it is not installed here" : times->warmup[opponent].why;
+        put_unmeasured(figures, work, against->asked, "times as fast", why);
+        return;
+    }
+    bool is_baseline = opponent == site->line_up.baseline;
+    Ratio ratio = times_ratio(figures->arena, times, opponent, is_baseline ? site->line_up.baseline_again : -1, site->best,
+                              site->pass.comparisons);
+    const char *tree = term_short_text(figures->arena, site->line_up.variant[site->best]->tree);
+    double floor = expm1(site->pass.noise_floor);
+    put_figure(figures, (Figure){.work = work,
+                                 .unit = "times as fast",
+                                 .asked = against->asked,
+                                 .value = exp(ratio.median),
+                                 .low = exp(ratio.interval.low),
+                                 .high = exp(ratio.interval.high),
+                                 .leeway = against->as_fast ? floor : 0.0,
+                                 .note = arena_printf(figures->arena, "%s; noise floor %.1f %%", tree, 100.0 * floor)});
+}
+
+static void put_site(Figures *figures, const Family *family, const char *name, size_t rows, size_t cols,
+                     const Against *against, int count)
+{
+    Site site;
+    const char *why = time_site(figures, &site, family, rows, cols);
+    for (int i = 0; i < count; i++) {
+        if (why == NULL) {
+            put_site_figure(figures, &site, &against[i]);
+            continue;
+        }
+        const char *work = arena_printf(figures->arena, "%s avx2, %zu x %zu, %s", name, rows, cols, against[i].words);
+        put_unmeasured(figures, work, against[i].asked, "times as fast", why);
+    }
+    if (site.line_up.skipped != NULL)
+        line_up_destroy(&site.line_up);
+}
+
+/* ---- the table of figures --------------------------------------------------------------------------------------------- */
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
+
+static void put_rmsnorm(Figures *figures)
+{
+    static const Against small[] = {{"fastmath", 1.0, true, "against clang -Ofast"},
+                                    {"fastmath-gcc", 1.5, false, "against gcc -Ofast"}};
+    static const Against large[] = {{"fastmath", 1.2, false, "against clang -Ofast"},
+                                    {"copy", 0.9, false, "of the fastest copy of the run"}};
+    const Family *family = build_spec(figures, "rmsnorm", NULL, 0);
+    put_site(figures, family, "rmsnorm", 64, 4096, small, COUNT(small));
+    put_site(figures, family, "rmsnorm", 512, 1024, small, COUNT(small));
+    put_site(figures, family, "rmsnorm", 256, 512, small, COUNT(small));
+    put_site(figures, family, "rmsnorm", 4096, 4096, large, COUNT(large));
+}
+
+static void put_sum(Figures *figures)
+{
+    static const Against row[] = {{"read", 0.95, false, "of the read bandwidth"}};
+    put_site(figures, build_spec(figures, "sum", NULL, 0), "sum", 1, (size_t)64 << 20, row, COUNT(row));
+}
+
+static void put_softmax_and_layernorm(Figures *figures)
+{
+    static const Against softmax[] = {{"fastmath-libmvec", 1.0, true, "against clang -Ofast with libmvec's expf"},
+                                      {"fastmath", 3.0, false, "against clang -Ofast with scalar expf"},
+                                      {"onednn", 1.2, false, "against oneDNN held to AVX2"}};
+    static const Against peer[] = {{"onednn", 1.2, false, "against oneDNN held to AVX2"}};
+    const Family *family = build_spec(figures, "softmax", NULL, 0);
+    put_site(figures, family, "softmax", 512, 1024, softmax, COUNT(softmax));
+    put_site(figures, family, "softmax", 4096, 4096, peer, COUNT(peer));
+    family = build_spec(figures, "layernorm", NULL, 0);
+    put_site(figures, family, "layernorm", 512, 1024, peer, COUNT(peer));
+    put_site(figures, family, "layernorm", 4096, 4096, peer, COUNT(peer));
+}
+
+/* Orders that promise nothing or little, beside the ones that are fixed: is anything gained by giving up the order? */
+static const char free_orders[] = "chunk(1024, lanes(32), pairwise), lanes(32), chunk(256, lanes(32), seq), "
+                                  "chunk(1024, lanes(32), completion), chunk(256, lanes(32), completion), "
+                                  "split(auto, lanes(32), seq), split(auto, lanes(32), completion)";
+
+static void put_determinism(Figures *figures, const char *spec, size_t rows, size_t cols)
+{
+    const AxisOverride overrides[] = {{"tree", free_orders}, {"target", "avx2"}};
+    const char *work = arena_printf(figures->arena, "%s avx2, %zu x %zu, fixed order against the fastest of any kind", spec,
+                                    rows, cols);
+    Site site;
+    const char *why = time_site(figures, &site, build_spec(figures, spec, overrides, COUNT(overrides)), rows, cols);
+    if (why == NULL && site.rival < 0)
+        why = "no variant without a fixed order could be timed";
+    if (why != NULL) {
+        put_unmeasured(figures, work, 0.98, "times as fast", why);
+        return;
+    }
+    Ratio ratio = times_ratio(figures->arena, &site.pass.times, site.rival, -1, site.best, site.pass.comparisons);
+    const char *fixed = term_short_text(figures->arena, site.line_up.variant[site.best]->tree);
+    const char *rival = term_short_text(figures->arena, site.line_up.variant[site.rival]->tree);
+    put_figure(figures, (Figure){.work = work,
+                                 .unit = "times as fast",
+                                 .asked = 0.98,
+                                 .value = exp(ratio.median),
+                                 .low = exp(ratio.interval.low),
+                                 .high = exp(ratio.interval.high),
+                                 .note = arena_printf(figures->arena, "%s against %s", fixed, rival)});
+    line_up_destroy(&site.line_up);
+}
+
+/* ---- generating ------------------------------------------------------------------------------------------------------- */
+
+/* 125 chunk sizes, two lane counts, two outer shapes, two targets: 1,000 variants. */
+static const char *thousand_trees(Arena *arena)
+{
+    Buffer text = {0};
+    buffer_append_string(&text, "tree=");
+    for (int size = 1; size <= 125; size++)
+        for (int lanes = 16; lanes <= 32; lanes += 16)
+            for (int outer = 0; outer < 2; outer++)
+                buffer_printf(&text, "%schunk(%d, lanes(%d), %s)", text.size > 5 ? ", " : "", 32 * size, lanes,
+                              outer ? "pairwise" : "seq");
+    char *list = arena_copy(arena, buffer_string(&text));
+    buffer_destroy(&text);
+    return list;
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+typedef struct Generation { double seconds, megabytes; const char *why; } Generation;
+
+/* This program, started anew, as a user starts it: its peak memory is then its own. child_exec does not give a child's memory. */
+static Generation time_generation(Figures *figures)
+{
+    char self[4096];
+    ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (size <= 0)
+        return (Generation){.why = "this program cannot find itself"};
+    self[size] = 0;
+    const char *spec = arena_printf(figures->arena, "%s/rmsnorm.lua", figures->spec_dir);
+    const char *out = arena_printf(figures->arena, "%s/thousand", figures->out_dir);
+    const char *trees = thousand_trees(figures->arena);
+    double begin = seconds_now();
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        execl(self, self, "generate", spec, "-a", trees, "-a", "target=c,avx2", "--out", out, "-q", (char *)NULL);
+        _exit(127);
+    }
+    int status = -1;
+    struct rusage usage = {0};
+    if (child < 0 || wait4(child, &status, 0, &usage) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return (Generation){.why = "`samebits generate` failed"};
+    return (Generation){.seconds = seconds_now() - begin, .megabytes = (double)usage.ru_maxrss / 1024.0};
+}
+
+static void put_generation(Figures *figures)
+{
+    Generation generation = time_generation(figures);
+    bool failed = generation.why != NULL;
+    put_figure(figures, (Figure){.work = "generating 1,000 variants, time", .unit = "s", .asked = 2.0, .at_most = true,
+                                 .value = failed ? NAN : generation.seconds, .note = generation.why});
+    put_figure(figures, (Figure){.work = "generating 1,000 variants, memory", .unit = "MB", .asked = 100.0,
+                                 .at_most = true, .value = failed ? NAN : generation.megabytes, .note = generation.why});
+}
+
+/* ---- compiling -------------------------------------------------------------------------------------------------------- */
+
+static double children_seconds(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_CHILDREN, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+/* Processor time of everything that ran, over the objects made: the same on one core and on many. */
+static void put_compilation(Figures *figures)
+{
+    Figure figure = {.work = "compiling one variant (rmsnorm avx2)", .unit = "s", .asked = 0.3, .at_most = true,
+                     .value = NAN, .note = "nothing was compiled"};
+    const AxisOverride overrides[] = {{"target", "avx2"}};
+    const Family *family = build_spec(figures, "rmsnorm", overrides, COUNT(overrides));
+    BuildResult result = {0};
+    for (int v = 0; family != NULL && v < family->variants; v++)
+        remove(build_object_path(figures->arena, family, &family->variant[v], figures->out_dir, 0));
+    double before = children_seconds();
+    if (family != NULL && build_run(figures->arena, figures->diagnostics, family, figures->out_dir, false, false, &result) &&
+        result.compiled > 0) {
+        figure.value = (children_seconds() - before) / result.compiled;
+        figure.note = arena_printf(figures->arena, "%d objects", result.compiled);
+    }
+    put_figure(figures, figure);
+}
+
+/* ---- all -------------------------------------------------------------------------------------------------------------- */
+
+static const char *write_json(Figures *figures, const json_t *all)
+{
+    char *text = json_dumps(all, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+    if (text == NULL)
+        arena_out_of_memory();
+    Buffer buffer = {0};
+    buffer_append_string(&buffer, text);
+    buffer_append_string(&buffer, "\n");
+    const char *why = buffer_write_file(&buffer, arena_printf(figures->arena, "%s/figures.json", figures->out_dir));
+    buffer_destroy(&buffer);
+    free(text);
+    return why;
+}
+
+enum { RUNS_OF_A_SITE = 2, SITES = 12, ENTRIES_ABOUT = 20 };
+
+json_t *figures_measure(Arena *arena, Diagnostics *diagnostics, const char *spec_dir, const char *out_dir, bool progress)
+{
+    Figures figures = {.arena = arena,
+                       .diagnostics = diagnostics,
+                       .spec_dir = spec_dir,
+                       .out_dir = arena_printf(arena, "%s/figures", out_dir),
+                       .rows = json_array()};
+    mkdir(out_dir, 0777);
+    mkdir(figures.out_dir, 0777);
+    ProcessorTime before = machine_processor_time();
+    put_generation(&figures);
+    put_compilation(&figures);
+    figures.machine = machine_examine(arena, kernel_default_threads());
+    progress_start(&figures.progress, "figures", SITES * RUNS_OF_A_SITE * ENTRIES_ABOUT, progress);
+    put_rmsnorm(&figures);
+    put_sum(&figures);
+    put_softmax_and_layernorm(&figures);
+    put_determinism(&figures, "rmsnorm", 64, 4096);
+    put_determinism(&figures, "rmsnorm", 512, 1024);
+    put_determinism(&figures, "sum", 1, (size_t)64 << 20);
+    progress_end(&figures.progress);
+    machine_note_steal(arena, &figures.machine, before);
+    json_t *all = json_pack("{s:i, s:o, s:o}", "version", 1, "machine", machine_to_json(&figures.machine), "figures",
+                            figures.rows);
+    const char *why = write_json(&figures, all);
+    if (why != NULL)
+        diagnostics_error(diagnostics, (Location){0}, "figures: %s", why);
+    return all;
+}
+
+/* ---- printing --------------------------------------------------------------------------------------------------------- */
+
+static const char *reached_text(const json_t *row)
+{
+    const json_t *reached = json_object_get(row, "reached");
+    return json_is_true(reached) ? "reached" : json_is_false(reached) ? "NOT REACHED" : "not measured";
+}
+
+static void print_row(FILE *stream, const json_t *row)
+{
+    char measured[64] = "", asked[32];
+    bool at_most = json_is_true(json_object_get(row, "at_most"));
+    snprintf(asked, sizeof asked, "%s %g", at_most ? "<=" : ">=", json_number_value(json_object_get(row, "asked")));
+    if (json_object_get(row, "low") != NULL)
+        snprintf(measured, sizeof measured, "%.3f  [%.3f, %.3f]", json_number_value(json_object_get(row, "value")),
+                 json_number_value(json_object_get(row, "low")), json_number_value(json_object_get(row, "high")));
+    else if (json_object_get(row, "value") != NULL)
+        snprintf(measured, sizeof measured, "%.3f %s", json_number_value(json_object_get(row, "value")),
+                 json_string_value(json_object_get(row, "unit")));
+    const char *note = json_string_value(json_object_get(row, "note"));
+    fprintf(stream, "  %-64s %-8s %-24s %-13s %s\n", json_string_value(json_object_get(row, "work")), asked, measured,
+            reached_text(row), note ? note : "");
+}
+
+static void print_machine(FILE *stream, const json_t *machine)
+{
+    fprintf(stream, "  %s, %lld threads, %s\n", json_string_value(json_object_get(machine, "cpu")),
+            (long long)json_integer_value(json_object_get(machine, "threads")),
+            json_string_value(json_object_get(machine, "compiler")));
+    fprintf(stream, "  read %.1f, copy %.1f, copy around the cache %.1f GB/s; multiply-add %.0f GFLOP/s on all threads\n",
+            json_number_value(json_object_get(machine, "read_gbs")), json_number_value(json_object_get(machine, "copy_gbs")),
+            json_number_value(json_object_get(machine, "copy_stream_gbs")),
+            json_number_value(json_object_get(machine, "fma_gflops_all")));
+    size_t index;
+    json_t *advice;
+    json_array_foreach(json_object_get(machine, "advice"), index, advice)
+        fprintf(stream, "  note: %s\n", json_string_value(advice));
+}
+
+int figures_print(FILE *stream, const json_t *all)
+{
+    int reached = 0, missed = 0, unmeasured = 0;
+    size_t index;
+    json_t *row;
+    print_machine(stream, json_object_get(all, "machine"));
+    fprintf(stream, "\n  %-64s %-8s %-24s\n", "work", "asked", "measured  [interval]");
+    json_array_foreach(json_object_get(all, "figures"), index, row)
+    {
+        const json_t *state = json_object_get(row, "reached");
+        reached += json_is_true(state);
+        missed += json_is_false(state);
+        unmeasured += json_is_null(state);
+        print_row(stream, row);
+    }
+    fprintf(stream, "\n  %d figures reached, %d not reached, %d not measured\n", reached, missed, unmeasured);
+    return missed;
+}

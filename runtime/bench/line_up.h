@@ -1,0 +1,31 @@
+/* line_up.h: which entries a family is timed with: baseline twice, other baselines, variants, a control, a peer, memory. */
+#ifndef SAMEBITS_LINE_UP_H
+#define SAMEBITS_LINE_UP_H
+
+#include "bench/entry.h"
+
+#include <jansson.h>
+
+typedef struct LineUp {
+    BenchEntry *entry;
+    const Variant **variant; /* parallel; NULL where the entry is none */
+    int entries;
+    int baseline, baseline_again; /* -1 when there is nothing to time */
+    json_t *skipped;              /* [{"what", "why"}] */
+} LineUp;
+
+typedef struct LineUpChoice {
+    const json_t *verify;  /* content of verify.json, or NULL */
+    bool (*wants)(const void *context, const Variant *variant); /* NULL: every variant */
+    const void *context;
+    bool with_peers;
+} LineUpChoice;
+
+/* Objects must have been built. Whatever is left out is in `skipped` with its reason. */
+LineUp line_up_create(Arena *arena, const Family *family, const char *out_dir, LineUpChoice choice);
+void line_up_destroy(LineUp *line_up);
+/* Entries that are compared with the baseline: all but the memory entries and the two baselines. */
+int line_up_comparisons(const LineUp *line_up);
+int line_up_find(const LineUp *line_up, const char *id); /* -1 when there is none */
+
+#endif

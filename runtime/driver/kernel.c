@@ -1,0 +1,183 @@
+/* kernel.c: load a compiled variant and call it.
+ *
+ * The samebits program itself is not linked with OpenMP. Each kernel names libomp as its dependency, so the
+ * first kernel that is opened loads the one runtime that all later ones share (kernels of gcc are linked
+ * against libomp as well, see build.c), and its functions are looked up in that loaded library.
+ *
+ * Libraries stay local (RTLD_LOCAL): two variants never see each other's symbols. The OpenMP runtime is
+ * pinned when a kernel is opened, because its worker threads would go on running in unmapped code when the
+ * last kernel is closed. */
+#include "driver/kernel.h"
+
+#include <dlfcn.h>
+#include <ffi.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ARGUMENTS = OPERATOR_INPUTS + OPERATOR_OUTPUTS + OPERATOR_DIMS + OPERATOR_PARAMS };
+
+struct Kernel {
+    void *handle;
+    void (*function)(void); /* called through libffi with the operator's signature */
+    ffi_cif signature;
+    ffi_type *type[ARGUMENTS];
+    int inputs, outputs, dims, params;
+};
+
+/* Names under which LLVM's, Intel's and GNU's runtimes are loaded on Linux and macOS. */
+static const char *const openmp_names[] = {"libomp.so.5", "libomp.so", "libomp.dylib", "libiomp5.so",
+                                           "libgomp.so.1"};
+enum { OPENMP_NAMES = sizeof openmp_names / sizeof openmp_names[0] };
+
+static void pin_openmp(void)
+{
+    for (int i = 0; i < OPENMP_NAMES; i++) {
+        void *handle = dlopen(openmp_names[i], RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE);
+        if (handle) {
+            dlclose(handle);
+        }
+    }
+}
+
+static void prepare_signature(Kernel *kernel, const Operator *op)
+{
+    _Static_assert(sizeof(size_t) == sizeof(ffi_arg), "sizes are passed as one machine word");
+    kernel->inputs = op->inputs;
+    kernel->outputs = op->outputs;
+    kernel->dims = op->dims;
+    kernel->params = op->params;
+    int count = 0;
+    for (int i = 0; i < op->inputs + op->outputs; i++) {
+        kernel->type[count++] = &ffi_type_pointer;
+    }
+    for (int i = 0; i < op->dims; i++) {
+        kernel->type[count++] = sizeof(size_t) == 8 ? &ffi_type_uint64 : &ffi_type_uint32;
+    }
+    for (int i = 0; i < op->params; i++) {
+        kernel->type[count++] = &ffi_type_float;
+    }
+    const ffi_status status =
+        ffi_prep_cif(&kernel->signature, FFI_DEFAULT_ABI, (unsigned)count, &ffi_type_void, kernel->type);
+    if (status != FFI_OK) {
+        abort(); /* pointers, words and floats are valid on every platform */
+    }
+}
+
+Kernel *kernel_open(Arena *arena, const char *path, const char *symbol, const Operator *op, const char **why)
+{
+    /* Without a slash dlopen would look in the system's folders. */
+    const char *place = strchr(path, '/') ? path : arena_printf(arena, "./%s", path);
+    void *handle = dlopen(place, RTLD_NOW | RTLD_LOCAL);
+    if (!handle) {
+        *why = arena_printf(arena, "cannot load %s: %s", path, dlerror());
+        return NULL;
+    }
+    void *address = dlsym(handle, symbol);
+    if (!address) {
+        *why = arena_printf(arena, "%s has no function '%s'; compile it again", path, symbol);
+        dlclose(handle);
+        return NULL;
+    }
+    pin_openmp();
+    Kernel *kernel = ARENA_NEW(arena, Kernel);
+    kernel->handle = handle;
+    memcpy(&kernel->function, &address, sizeof address); /* ISO C has no cast between the two */
+    prepare_signature(kernel, op);
+    return kernel;
+}
+
+void kernel_close(Kernel *kernel)
+{
+    if (kernel && kernel->handle) {
+        dlclose(kernel->handle);
+        kernel->handle = NULL;
+        kernel->function = NULL;
+    }
+}
+
+void kernel_call(const Kernel *kernel, const CallData *call)
+{
+    void *value[ARGUMENTS];
+    int count = 0;
+    for (int i = 0; i < kernel->inputs; i++) {
+        value[count++] = (void *)&call->input[i];
+    }
+    for (int i = 0; i < kernel->outputs; i++) {
+        value[count++] = (void *)&call->output[i];
+    }
+    for (int i = 0; i < kernel->dims; i++) {
+        value[count++] = (void *)&call->shape.size[i];
+    }
+    for (int i = 0; i < kernel->params; i++) {
+        value[count++] = (void *)&call->param[i];
+    }
+    ffi_call((ffi_cif *)&kernel->signature, kernel->function, NULL, value);
+}
+
+void *kernel_symbol_address(const Kernel *kernel)
+{
+    void *address;
+    memcpy(&address, &kernel->function, sizeof address);
+    return address;
+}
+
+void kernel_set_threads(int threads)
+{
+    for (int i = 0; i < OPENMP_NAMES; i++) {
+        void *handle = dlopen(openmp_names[i], RTLD_NOW | RTLD_NOLOAD);
+        if (!handle) {
+            continue;
+        }
+        void (*set_threads)(int) = NULL;
+        void *address = dlsym(handle, "omp_set_num_threads");
+        memcpy(&set_threads, &address, sizeof address);
+        if (set_threads) {
+            set_threads(threads);
+        }
+        dlclose(handle);
+    }
+}
+
+static int usable_processors(void)
+{
+#ifdef __linux__
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) {
+        return CPU_COUNT(&set);
+    }
+#endif
+    const long online = sysconf(_SC_NPROCESSORS_ONLN);
+    return online > 0 ? (int)online : 1;
+}
+
+int kernel_default_threads(void)
+{
+    const char *wanted = getenv("OMP_NUM_THREADS");
+    if (wanted) {
+        char *end;
+        const long threads = strtol(wanted, &end, 10); /* "4,2" is 4 on the outermost level */
+        if (end != wanted && (*end == '\0' || *end == ',') && threads > 0 && threads <= 65536) {
+            return (int)threads;
+        }
+    }
+    return usable_processors();
+}
+
+/* The floating-point state that the contract assumes: round to nearest even, no flush to zero, no
+ * denormals-are-zero, exceptions masked. OpenMP's workers need no call of their own: a thread starts with the
+ * state of the thread that creates it, and LLVM's runtime copies the state of the thread that enters a
+ * parallel region to its workers (KMP_INHERIT_FP_CONTROL, on by default). */
+void kernel_prepare_thread(void)
+{
+#if defined __x86_64__ || defined __i386__
+    const unsigned state = 0x1f80; /* Intel SDM vol. 1, 10.2.3: the value after reset */
+    __asm__ volatile("ldmxcsr %0" : : "m"(state));
+#elif defined __aarch64__
+    const unsigned long state = 0; /* Arm ARM, FPCR: nearest even, no FZ, no AH, no traps */
+    __asm__ volatile("msr fpcr, %0" : : "r"(state));
+#else
+#error "kernel_prepare_thread: state the floating-point control register of this processor"
+#endif
+}

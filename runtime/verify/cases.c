@@ -1,0 +1,426 @@
+/* cases.c: shapes and data of every check. */
+#include "verify/cases.h"
+
+#include "verify/ties.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    COLUMNS_LIMIT = 24000, /* columns of an ordinary case */
+    WIDE_COLUMNS_LIMIT = 1 << 18,
+    WIDE_COLUMNS_LEAST = 70001, /* above any threshold below which a kernel keeps one row to one thread */
+    TAILS = 130,
+    TIE_COLUMNS_LIMIT = 4000, /* a tie costs about eighty evaluations */
+    POISON = 0x5a5a5a5a       /* not a NaN: an element that was never written cannot pass for one */
+};
+
+static const char *const probe_name[] = {"probe-signed", "probe-square", "underflow", "tie"};
+
+const char *fill_name(int fill)
+{
+    return fill < INPUT_KINDS ? input_kind_name((InputKind)fill) : probe_name[fill - INPUT_KINDS];
+}
+
+/* ---- what the operator and the tree say ---- */
+
+uint32_t operator_reduced_dims(const Operator *op)
+{
+    uint32_t dims = 0;
+    for (int i = 0; i < op->nodes; i++)
+        if (op->node[i]->kind == EXPR_REDUCE)
+            dims |= UINT32_C(1) << op->node[i]->index;
+    return dims;
+}
+
+uint32_t operator_parallel_dims(const Operator *op)
+{
+    return ((UINT32_C(1) << op->dims) - 1) & ~operator_reduced_dims(op);
+}
+
+bool operator_has_sum(const Operator *op)
+{
+    for (int i = 0; i < op->nodes; i++)
+        if (op->node[i]->kind == EXPR_REDUCE && op->node[i]->reduce == REDUCE_SUM)
+            return true;
+    return false;
+}
+
+static void sizes_collect(const Term *term, TreeSizes *sizes)
+{
+    if (term == NULL)
+        return;
+    if (term->kind == TERM_LANES && term->size > sizes->lanes)
+        sizes->lanes = term->size;
+    if (term->kind == TERM_CHUNK && term->size > sizes->chunk && term->size <= COLUMNS_LIMIT / 2)
+        sizes->chunk = term->size;
+    if (term->kind == TERM_SPLIT && term->size > sizes->split && term->size <= COLUMNS_LIMIT / 2)
+        sizes->split = term->size;
+    sizes_collect(term->inner, sizes);
+    sizes_collect(term->outer, sizes);
+}
+
+TreeSizes tree_sizes(const Term *tree)
+{
+    TreeSizes sizes = {0};
+    sizes_collect(tree, &sizes);
+    if (sizes.lanes == 0)
+        sizes.lanes = 8;
+    return sizes;
+}
+
+/* ---- shapes ---- */
+
+static int bit_count(uint32_t bits)
+{
+    return __builtin_popcount(bits);
+}
+
+static void shape_spread(Shape *shape, const Operator *op, uint32_t dims, size_t full, size_t rest,
+                         uint64_t seed)
+{
+    int count = bit_count(dims), chosen = count == 0 ? 0 : (int)(seed % (uint64_t)count);
+    for (int d = 0, at = 0; d < op->dims; d++) {
+        if ((dims >> d & 1) == 0)
+            continue;
+        shape->size[d] = at == chosen ? full : rest < full ? rest : full;
+        at++;
+    }
+}
+
+Shape case_shape(const Operator *op, size_t rows, size_t columns, uint64_t seed)
+{
+    Shape shape = {{0}};
+    shape_spread(&shape, op, operator_reduced_dims(op), columns, 9, seed);
+    shape_spread(&shape, op, operator_parallel_dims(op), rows, 3, seed);
+    return shape;
+}
+
+double case_volume(const Operator *op, const Shape *shape)
+{
+    double volume = 1;
+    for (int d = 0; d < op->dims; d++)
+        volume *= (double)shape->size[d];
+    return volume;
+}
+
+static int size_compare(const void *a, const void *b)
+{
+    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return (x > y) - (x < y);
+}
+
+int cases_columns(Arena *arena, TreeSizes sizes, size_t limit, size_t **columns)
+{
+    size_t L = sizes.lanes, C = sizes.chunk, S = sizes.split;
+    size_t wanted[] = {0,
+                       1,
+                       2,
+                       3,
+                       5,
+                       7,
+                       17,
+                       64,
+                       100,
+                       257,
+                       1000,
+                       L - 1,
+                       L,
+                       L + 1,
+                       2 * L,
+                       2 * L + 1,
+                       3 * L + L / 2 + 1,
+                       C ? C - 1 : 0,
+                       C,
+                       C + 1,
+                       C + L + 1,
+                       2 * C,
+                       2 * C + 1,
+                       3 * C + L / 2 + 1,
+                       5 * C + 3,
+                       S ? S - 1 : 0,
+                       S,
+                       S + 1,
+                       3 * S + 1,
+                       7 * S + 2};
+    int count = sizeof wanted / sizeof *wanted, kept = 0;
+    *columns = ARENA_ARRAY(arena, size_t, count);
+    qsort(wanted, (size_t)count, sizeof *wanted, size_compare);
+    for (int i = 0; i < count; i++)
+        if (wanted[i] <= limit && (kept == 0 || wanted[i] != (*columns)[kept - 1]))
+            (*columns)[kept++] = wanted[i];
+    return kept;
+}
+
+static size_t columns_typical(const Term *tree)
+{
+    TreeSizes sizes = tree_sizes(tree);
+    size_t columns = 2 * sizes.chunk + 3 * sizes.lanes + sizes.lanes / 2 + 1;
+    return columns < 301 ? 301 : columns;
+}
+
+static Case case_of(const Operator *op, size_t rows, size_t columns, int fill, uint64_t seed)
+{
+    return (Case){case_shape(op, rows, columns, seed), fill, seed};
+}
+
+Case case_typical(const Operator *op, const Term *tree, size_t rows)
+{
+    return case_of(op, rows, columns_typical(tree), INPUT_CANCEL, 11);
+}
+
+Case case_wide(const Operator *op, const Term *tree)
+{
+    TreeSizes sizes = tree_sizes(tree);
+    size_t columns = 17 * sizes.chunk + sizes.chunk / 3 + sizes.lanes + 5;
+    if (columns < WIDE_COLUMNS_LEAST)
+        columns = WIDE_COLUMNS_LEAST;
+    if (columns > WIDE_COLUMNS_LIMIT)
+        columns = WIDE_COLUMNS_LIMIT;
+    return case_of(op, 1, columns, INPUT_CANCEL, 12);
+}
+
+Case case_many(const Operator *op, const Term *tree)
+{
+    size_t columns = columns_typical(tree);
+    return case_of(op, 131, columns < 600 ? columns : 600, INPUT_CANCEL, 13);
+}
+
+Case case_for_error(const Operator *op)
+{
+    size_t rows = bit_count(operator_parallel_dims(op)) > 1 ? 21 : 64;
+    return case_of(op, rows, 1000, INPUT_NORMAL, 1);
+}
+
+/* ---- lists ---- */
+
+static void cases_add(CaseList *list, Case what)
+{
+    if (list->count == list->capacity) {
+        Case *old = list->item;
+        list->capacity = list->capacity ? 2 * list->capacity : 64;
+        list->item = ARENA_ARRAY(list->arena, Case, list->capacity);
+        if (list->count > 0)
+            memcpy(list->item, old, (size_t)list->count * sizeof *old);
+    }
+    list->item[list->count++] = what;
+}
+
+static void cases_add_special(CaseList *list, const Operator *op, size_t rows, size_t columns, uint64_t seed)
+{
+    for (int kind = 0; kind < INPUT_KINDS; kind++)
+        cases_add(list, case_of(op, rows, columns, kind, seed + (uint64_t)kind));
+}
+
+CaseList cases_canonical(Arena *arena, const Variant *variant)
+{
+    const Operator *op = variant->op;
+    const Term *tree = variant->tree;
+    CaseList list = {.arena = arena};
+    TreeSizes sizes = tree_sizes(tree);
+    size_t columns = columns_typical(tree);
+    cases_add(&list, case_of(op, 0, 5, INPUT_NORMAL, 101));
+    cases_add(&list, case_of(op, 3, 0, INPUT_NORMAL, 102));
+    cases_add(&list, case_of(op, 5, 1, INPUT_NORMAL, 103));
+    cases_add(&list, case_of(op, 5, sizes.lanes + 1, INPUT_CANCEL, 104));
+    cases_add(&list, case_of(op, 5, columns, INPUT_MIXED, 105));
+    cases_add_special(&list, op, 4, columns < 2000 ? columns : 2000, 110);
+    for (int fill = INPUT_KINDS; fill < FILL_KINDS; fill++)
+        if (fill != FILL_TIE || variant->accumulator == ACCUMULATOR_F64)
+            cases_add(&list, case_of(op, 4, columns < 2000 ? columns : 2000, fill, 120));
+    cases_add(&list, case_many(op, tree));
+    cases_add(&list, case_wide(op, tree));
+    return list;
+}
+
+/* Where the accumulator is wider than the result, only ties show the order of positive leaves. */
+static void cases_add_ties(CaseList *list, const Variant *variant)
+{
+    TreeSizes sizes = tree_sizes(variant->tree);
+    size_t columns[] = {40, 2 * sizes.lanes + 3, sizes.chunk + sizes.lanes + 1,
+                        3 * sizes.chunk + sizes.lanes / 2 + 1};
+    for (int i = 0; i < (int)(sizeof columns / sizeof *columns); i++)
+        if (columns[i] <= TIE_COLUMNS_LIMIT)
+            cases_add(list, case_of(variant->op, 8, columns[i], FILL_TIE, 250 + (uint64_t)i));
+}
+
+/* Every tail 0..2L behind a whole chunk; of very many lanes some 128. The sign of zero shows a tail that was
+ * padded. */
+static void cases_add_tails(CaseList *list, const Variant *variant)
+{
+    TreeSizes sizes = tree_sizes(variant->tree);
+    size_t base = sizes.chunk > 0 ? sizes.chunk : sizes.lanes, last = 2 * sizes.lanes,
+           step = 1 + last / TAILS;
+    for (size_t tail = 0; tail <= last; tail += step) {
+        cases_add(list, case_of(variant->op, 2, base + tail, INPUT_CANCEL, 300 + tail));
+        cases_add(list, case_of(variant->op, 1, base + tail, FILL_UNDERFLOW, 300 + tail));
+    }
+}
+
+/* Columns ascending, and with them: normal data, cancelling data, and one of the other kinds in turn. */
+CaseList cases_tree(Arena *arena, const Variant *variant)
+{
+    const Operator *op = variant->op;
+    CaseList list = {.arena = arena};
+    size_t *columns;
+    int count = cases_columns(arena, tree_sizes(variant->tree), COLUMNS_LIMIT, &columns);
+    cases_add(&list, case_of(op, 0, 5, INPUT_NORMAL, 200));
+    for (int i = 0; i < count; i++) {
+        uint64_t seed = 201 + 100 * (uint64_t)i;
+        size_t rows = columns[i] > 4000 ? 2 : 5;
+        cases_add(&list, case_of(op, rows, columns[i], INPUT_NORMAL, seed));
+        cases_add(&list, case_of(op, rows, columns[i], INPUT_CANCEL, seed + 1));
+        cases_add(&list, case_of(op, rows, columns[i], i % INPUT_KINDS, seed + 2));
+        cases_add(&list, case_of(op, rows, columns[i], FILL_PROBE_SIGNED + i % 2, seed + 3));
+        cases_add(&list, case_of(op, 2, columns[i], FILL_UNDERFLOW, seed + 4));
+    }
+    cases_add_tails(&list, variant);
+    cases_add_special(&list, op, 4, 3 * tree_sizes(variant->tree).lanes + 2, 210);
+    if (variant->accumulator == ACCUMULATOR_F64)
+        cases_add_ties(&list, variant);
+    cases_add(&list, case_many(op, variant->tree));
+    cases_add(&list, case_wide(op, variant->tree));
+    return list;
+}
+
+/* ---- names ---- */
+
+static const char *case_name(Arena *arena, const Operator *op, const Case *what, const char *between,
+                             const char *equals)
+{
+    const char *text = fill_name(what->fill);
+    for (int d = 0; d < op->dims; d++)
+        text = arena_printf(arena, "%s%s%s%s%zu", text, between, op->dim[d], equals, what->shape.size[d]);
+    return arena_printf(arena, "%s%sseed%s%llu", text, between, equals, (unsigned long long)what->seed);
+}
+
+const char *case_text(Arena *arena, const Operator *op, const Case *what)
+{
+    return case_name(arena, op, what, " ", "=");
+}
+
+const char *case_stem(Arena *arena, const Operator *op, const Case *what)
+{
+    char *stem = arena_copy(arena, case_name(arena, op, what, "-", ""));
+    for (char *at = stem; (at = strchr(at, ' ')) != NULL;)
+        *at = '_'; /* "signed zero" */
+    return stem;
+}
+
+/* ---- data ---- */
+
+/* splitmix64 (Steele, Lea, Flood 2014) on a counter: any element by itself, no state. */
+static uint64_t random_word(uint64_t seed, uint64_t counter)
+{
+    uint64_t z = seed * UINT64_C(0xd1342543de82ef95) + (counter + 1) * UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+/* M absorbs what it meets in binary32 and in binary64 (2^100 against at most 2^6), until -M takes it away:
+ * the row's sum is the sum of the integers that met neither before. */
+static void fill_signed(float *row, size_t columns, uint64_t seed)
+{
+    for (size_t i = 0; i < columns; i++)
+        row[i] = (float)(1 + random_word(seed, i) % 63);
+    if (columns < 2)
+        return;
+    size_t up = random_word(seed, columns) % columns;
+    size_t down = (up + 1 + random_word(seed, columns + 1) % (columns - 1)) % columns;
+    row[up] = 0x1p100f;
+    row[down] = -0x1p100f;
+}
+
+/* A is odd with 2^24 <= A*A < 2^25: A*A has 25 bits, a midpoint of binary32. A speck squared, 2^-30, is a
+ * quarter of binary64's ulp there: one or two lost on A leave the midpoint, three that met before push it
+ * off. */
+static void fill_square(float *row, size_t columns, uint64_t seed)
+{
+    for (size_t i = 0; i < columns; i++)
+        row[i] = random_word(seed, i) % 4 == 0 ? 0.0f : 0x1p-15f;
+    if (columns > 0)
+        row[random_word(seed, columns) % columns] =
+            (float)(4097 + 2 * (random_word(seed, columns + 1) % 847));
+}
+
+/* Significands vary so that another leaf is another product; 2^-160 is far below 2^-149. */
+static void fill_underflow(float *data, size_t elements, float unit, uint64_t seed)
+{
+    for (size_t i = 0; i < elements; i++)
+        data[i] = unit * (1.0f + (float)(random_word(seed, i) % 1024) / 1024.0f);
+}
+
+static void fill_rows(float *data, size_t elements, size_t columns, int fill, uint64_t seed)
+{
+    for (size_t row = 0; columns > 0 && row < elements / columns; row++) {
+        uint64_t own = random_word(seed, row ^ UINT64_C(0x5eed0000));
+        if (fill == FILL_PROBE_SIGNED)
+            fill_signed(data + row * columns, columns, own);
+        else
+            fill_square(data + row * columns, columns, own);
+    }
+}
+
+static void fill_constant(float *data, size_t elements, float value)
+{
+    for (size_t i = 0; i < elements; i++)
+        data[i] = value;
+}
+
+/* The case's kind of data is for inputs as large as the first (a dot has two); weights of a row are normal,
+ * and ones where a probe must come through unscaled. */
+void case_fill(const Variant *variant, const Case *what, float *const input[])
+{
+    const Operator *op = variant->op;
+    for (int i = 0; i < op->inputs; i++) {
+        const Tensor *tensor = &op->input[i];
+        size_t elements = tensor_elements(tensor, &what->shape);
+        size_t columns = tensor->rank > 0 ? what->shape.size[tensor->dim[tensor->rank - 1]] : 1;
+        bool data = i == 0 || tensor->rank == op->input[0].rank;
+        uint64_t seed = what->seed * 16 + (uint64_t)i;
+        if (what->fill < INPUT_KINDS)
+            inputs_fill(input[i], elements, columns, data ? (InputKind)what->fill : INPUT_NORMAL, seed);
+        else if (what->fill == FILL_UNDERFLOW)
+            fill_underflow(input[i], elements, i == 0 ? 0x1p-80f : -0x1p-80f, seed);
+        else if (i == 0 && what->fill != FILL_TIE)
+            fill_rows(input[i], elements, columns, what->fill, seed);
+        else
+            fill_constant(input[i], elements, 1.0f);
+    }
+    if (what->fill == FILL_TIE)
+        ties_search(variant, what, input);
+}
+
+static float *output_create(Arena *arena, size_t elements)
+{
+    float *data = ARENA_ARRAY(arena, float, elements + 1);
+    uint32_t word = POISON;
+    float poison;
+    memcpy(&poison, &word, sizeof poison);
+    fill_constant(data, elements, poison);
+    return data;
+}
+
+void trial_fresh_outputs(Arena *arena, const Operator *op, const Shape *shape, float **output)
+{
+    for (int o = 0; o < op->outputs; o++)
+        output[o] = output_create(arena, tensor_elements(&op->output[o], shape));
+}
+
+Trial trial_create(Arena *arena, const Variant *variant, const Case *what)
+{
+    const Operator *op = variant->op;
+    Trial trial = {.call.shape = what->shape};
+    for (int i = 0; i < op->inputs; i++) {
+        trial.input[i] = ARENA_ARRAY(arena, float, tensor_elements(&op->input[i], &what->shape) + 1);
+        trial.call.input[i] = trial.input[i];
+    }
+    for (int p = 0; p < op->params; p++)
+        trial.call.param[p] = op->param[p].value;
+    trial_fresh_outputs(arena, op, &what->shape, trial.output);
+    for (int o = 0; o < op->outputs; o++)
+        trial.call.output[o] = trial.output[o];
+    case_fill(variant, what, trial.input);
+    return trial;
+}

@@ -1,0 +1,6 @@
+/* ${n.comment} */
+static inline ${r.state} ${n.name}(${n.params})
+{
+    ${n.set_part}
+    return ${n.call};
+}

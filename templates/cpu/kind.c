@@ -1,0 +1,37 @@
+$ if k.stack then
+/* Neighbours join level by level: after i items the stack holds one partial per set bit of i. */
+static inline void ${k.name}_push(${k.state} *stack, unsigned *depth, size_t i, ${k.state} p)
+{
+    for (; i & 1; i >>= 1) {
+        --*depth;
+        p = ${k.join_stack};
+    }
+    stack[(*depth)++] = p;
+}
+
+/* What is left over moves up and joins from the right. */
+static inline ${k.state} ${k.name}_pop_all(${k.state} *stack, unsigned *depth)
+{
+    ${k.state} p = stack[--*depth];
+    while (*depth > 0) {
+        --*depth;
+        p = ${k.join_stack};
+    }
+    return p;
+}
+
+$ end
+$ if k.halve then
+/* Item i joins item i + half, for halves from the largest power of two below count down to 1. */
+static inline ${k.state} ${k.name}_halve(${k.state} *lane, size_t count)
+{
+    size_t half = 1;
+    while (2 * half < count)
+        half *= 2;
+    for (; half >= 1; half /= 2)
+        for (size_t i = 0; i < half && i + half < count; i++)
+            lane[i] = ${k.join_lanes};
+    return lane[0];
+}
+
+$ end

@@ -1,0 +1,63 @@
+$ for line in head do
+${line}
+$ end
+#ifdef __FAST_MATH__
+#error "under -ffast-math this kernel would not keep its contract"
+#endif
+
+$ for name in includes do
+#include <${name}>
+$ end
+
+$ for f in functions do
+${f.text}
+$ end
+$ if spans then
+$ include "cpu/spans.c"
+$ end
+$ for k in kinds do
+$ include "cpu/kind.c"
+$ end
+/* One row: what the passes over ${axis} need. */
+typedef struct Row {
+$ for m in members do
+    ${m.text}
+$ end
+} Row;
+
+$ for r in reductions do
+/* ---- ${r.name} = ${r.text} ---- */
+
+$ if r.scalar_leaves then
+$ include "cpu/step.c"
+$ end
+$ for n in r.nodes do
+$ if n.page == "vector" then
+$ include "cpu/vector.c"
+$ elseif n.page == "seq" then
+$ include "cpu/seq.c"
+$ elseif n.page == "pairwise" then
+$ include "cpu/pairwise.c"
+$ elseif n.page == "halving" then
+$ include "cpu/halving.c"
+$ elseif n.page == "completion" then
+$ include "cpu/completion.c"
+$ elseif n.page == "part" then
+$ include "cpu/part.c"
+$ else
+$ include "cpu/cut.c"
+$ end
+
+$ end
+$ if r.wide then
+$ include "cpu/wide.c"
+
+$ end
+$ end
+$ if has_outputs then
+$ include "cpu/outputs.c"
+
+$ end
+$ include "cpu/row.c"
+
+$ include "cpu/kernel.c"

@@ -1,0 +1,7 @@
+/* The 32 bits of a float as an integer. */
+static inline ${I} bits_of(${V} value)
+{
+    ${I} bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
