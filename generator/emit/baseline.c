@@ -24,14 +24,18 @@ static const char *open_loop(Speller *speller)
     return arena_printf(speller->arena, "for (size_t i = 0; i < %s; i++) {", count);
 }
 
-static void add_reduction(Speller *speller, json_t *lines, const PlanReduction *reduction, const Expr *kept_before)
+static void add_reduction(Speller *speller, json_t *lines, const PlanReduction *reduction,
+                          const Expr *kept_before)
 {
     Arena *arena = speller->arena;
     const char *name = page_reduction_name(speller, reduction);
     const Expr *kept = reduction->kept ? reduction->kept : kept_before;
     json_t *body = json_array();
-    const char *step = spell_step(speller, body, plain_pass(kept, reduction->kept != NULL), reduction->reduce, name);
-    spell_line(lines, arena_printf(arena, "float %s = %s;", name, spell_start(speller, reduction->reduce, false)), 0);
+    const char *step =
+        spell_step(speller, body, plain_pass(kept, reduction->kept != NULL), reduction->reduce, name);
+    spell_line(lines,
+               arena_printf(arena, "float %s = %s;", name, spell_start(speller, reduction->reduce, false)),
+               0);
     spell_line(lines, open_loop(speller), 0);
     json_array_extend(lines, body);
     json_decref(body);
@@ -53,7 +57,8 @@ static void add_row_value(Speller *speller, json_t *lines, const Expr *expr)
     const char *value = spell_row_value(speller, expr);
     if (expr->kind == EXPR_INPUT)
         value = arena_printf(speller->arena, "%s[0]", spell_name(speller, op->input[expr->index].name));
-    spell_line(lines, arena_printf(speller->arena, "const float %s = %s;", spell_row_name(speller, expr), value), 0);
+    spell_line(lines,
+               arena_printf(speller->arena, "const float %s = %s;", spell_row_name(speller, expr), value), 0);
 }
 
 static void add_outputs(Speller *speller, json_t *lines, const Expr *kept)
@@ -64,8 +69,12 @@ static void add_outputs(Speller *speller, json_t *lines, const Expr *kept)
         spell_line(lines, open_loop(speller), 0);
         for (int o = 0; o < op->outputs; o++)
             if (spell_varies(speller, op->output[o].value)) {
-                const char *value = spell_value(speller, lines, plain_pass(kept, false), text, op->output[o].value);
-                spell_line(lines, arena_printf(speller->arena, "%s[i] = %s;", spell_name(speller, op->output[o].name), value), 0);
+                const char *value =
+                    spell_value(speller, lines, plain_pass(kept, false), text, op->output[o].value);
+                spell_line(lines,
+                           arena_printf(speller->arena, "%s[i] = %s;",
+                                        spell_name(speller, op->output[o].name), value),
+                           0);
             }
         spell_line(lines, "}", 0);
     }
@@ -87,10 +96,16 @@ static json_t *row_lines(Speller *speller)
     const Expr *kept = NULL;
     for (int r = 0; r < plan->reductions; r++)
         if (plan->reduction[r].kept)
-            spell_line(lines, arena_printf(speller->arena, "float *restrict const kept = %s;", spell_name(speller, plan->op->output[0].name)), 0);
+            spell_line(lines,
+                       arena_printf(speller->arena, "float *restrict const kept = %s;",
+                                    spell_name(speller, plan->op->output[0].name)),
+                       0);
     for (int d = 0; d < plan->op->dims; d++) {
         const char *size = spell_name(speller, plan->op->dim[d]);
-        spell_line(lines, arena_printf(speller->arena, "const float at_%s_size = (float)%s;\n(void)at_%s_size;", plan->op->dim[d], size, plan->op->dim[d]), 0);
+        spell_line(lines,
+                   arena_printf(speller->arena, "const float at_%s_size = (float)%s;\n(void)at_%s_size;",
+                                plan->op->dim[d], size, plan->op->dim[d]),
+                   0);
     }
     for (int i = 0; i < plan->op->nodes; i++) {
         const Expr *expr = plan->op->node[i];
@@ -115,9 +130,11 @@ static const char *parameters(Speller *speller, const char *qualifier)
     Arena *arena = speller->arena;
     const char *text = "", *comma = "";
     for (int i = 0; i < op->inputs; i++, comma = ", ")
-        text = arena_printf(arena, "%s%sconst float *%s%s", text, comma, qualifier, spell_name(speller, op->input[i].name));
+        text = arena_printf(arena, "%s%sconst float *%s%s", text, comma, qualifier,
+                            spell_name(speller, op->input[i].name));
     for (int o = 0; o < op->outputs; o++, comma = ", ")
-        text = arena_printf(arena, "%s%sfloat *%s%s", text, comma, qualifier, spell_name(speller, op->output[o].name));
+        text = arena_printf(arena, "%s%sfloat *%s%s", text, comma, qualifier,
+                            spell_name(speller, op->output[o].name));
     for (int d = 0; d < op->dims; d++, comma = ", ")
         text = arena_printf(arena, "%s%ssize_t %s", text, comma, spell_name(speller, op->dim[d]));
     for (int p = 0; p < op->params; p++, comma = ", ")
@@ -131,9 +148,11 @@ static const char *row_arguments(Speller *speller)
     Arena *arena = speller->arena;
     const char *text = "", *comma = "";
     for (int i = 0; i < op->inputs; i++, comma = ", ")
-        text = arena_printf(arena, "%s%s%s + %s", text, comma, spell_name(speller, op->input[i].name), page_offset(speller, &op->input[i]));
+        text = arena_printf(arena, "%s%s%s + %s", text, comma, spell_name(speller, op->input[i].name),
+                            page_offset(speller, &op->input[i]));
     for (int o = 0; o < op->outputs; o++, comma = ", ")
-        text = arena_printf(arena, "%s%s%s + %s", text, comma, spell_name(speller, op->output[o].name), page_offset(speller, &op->output[o]));
+        text = arena_printf(arena, "%s%s%s + %s", text, comma, spell_name(speller, op->output[o].name),
+                            page_offset(speller, &op->output[o]));
     for (int d = 0; d < op->dims; d++, comma = ", ")
         text = arena_printf(arena, "%s%s%s", text, comma, spell_name(speller, op->dim[d]));
     for (int p = 0; p < op->params; p++, comma = ", ")

@@ -1,7 +1,7 @@
 /* family.c: writes the files of one family, each only when it changes. */
 #include "emit/emit.h"
 
-#include "driver/build.h"
+#include "emit/ninja.h"
 #include "emit/source.h"
 
 #include <errno.h>
@@ -19,8 +19,8 @@ static bool make_folder(Diagnostics *diagnostics, const char *path)
 {
     if (!mkdir(path, 0777) || errno == EEXIST)
         return true;
-    diagnostics_error(diagnostics, (Location){path, 0, 0}, "this folder cannot be made: %s; choose another with --out",
-                      strerror(errno));
+    diagnostics_error(diagnostics, (Location){path, 0, 0},
+                      "this folder cannot be made: %s; choose another with --out", strerror(errno));
     return false;
 }
 
@@ -29,8 +29,9 @@ static bool write_text(Writer *writer, const char *name, const Buffer *text)
     const char *path = arena_printf(writer->press->arena, "%s/%s", writer->folder, name);
     const char *why = buffer_write_file(text, path);
     if (why)
-        diagnostics_error(writer->press->diagnostics, (Location){path, 0, 0},
-                          "this file cannot be written: %s; free some room or choose another folder with --out", why);
+        diagnostics_error(
+            writer->press->diagnostics, (Location){path, 0, 0},
+            "this file cannot be written: %s; free some room or choose another folder with --out", why);
     return !why;
 }
 
@@ -63,7 +64,8 @@ static bool write_map(Writer *writer, const char *source, const Expansion *expan
 
 static bool write_expansion(Writer *writer, const char *name, Expansion *expansion, bool with_map)
 {
-    bool done = write_text(writer, name, &expansion->text) && (!with_map || write_map(writer, name, expansion));
+    bool done =
+        write_text(writer, name, &expansion->text) && (!with_map || write_map(writer, name, expansion));
     expansion_destroy(expansion);
     return done;
 }
@@ -78,7 +80,8 @@ static Outcome write_variant(Writer *writer, const Variant *variant, const char 
         return SKIPPED;
     *why = variant->control ? NULL : plan_replay(press->arena, plan);
     if (*why) {
-        diagnostics_error(press->diagnostics, variant->op->where, "%s (a fault of samebits; please report it)", *why);
+        diagnostics_error(press->diagnostics, variant->op->where,
+                          "%s (a fault of samebits; please report it)", *why);
         return FAILED;
     }
     Expansion expansion = {0};
@@ -134,7 +137,9 @@ static bool write_baseline(Writer *writer)
     const char *why = NULL, *name = variant.op->name;
     const Plan *plan = plan_lower(arena, &variant, &why);
     Expansion expansion = {0};
-    return plan && press_baseline(writer->press, plan, arena_printf(arena, "samebits_baseline_%s", name), &expansion) &&
+    return plan &&
+           press_baseline(writer->press, plan, arena_printf(arena, "samebits_baseline_%s", name),
+                          &expansion) &&
            write_expansion(writer, arena_printf(arena, "baseline_%s.c", name), &expansion, false);
 }
 
@@ -161,7 +166,8 @@ bool emit_family(Arena *arena, Diagnostics *diagnostics, Family *family, const c
     return done;
 }
 
-const char *emit_source_text(Arena *arena, Diagnostics *diagnostics, const Family *family, const Variant *variant)
+const char *emit_source_text(Arena *arena, Diagnostics *diagnostics, const Family *family,
+                             const Variant *variant)
 {
     Press press;
     const char *why = NULL, *text = NULL;

@@ -1,7 +1,7 @@
 /* manifest.c: what a family holds, for programs that did not make it. */
 #include "emit/emit.h"
 
-#include "driver/build.h"
+#include "emit/ninja.h"
 
 static json_t *argument(const char *name, const char *kind, const char *type)
 {
@@ -37,11 +37,11 @@ static json_t *arguments(const Operator *op)
 json_t *emit_manifest_variant(Arena *arena, const Variant *variant)
 {
     json_t *record = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", variant->id, "operator", variant->op->name,
-        "dtype", variant->dtype, "tree", term_text(arena, variant->tree), "tree_short",
-        term_short_text(arena, variant->tree), "accumulator", accumulator_name(variant->accumulator), "target",
-        variant->target->name, "contract", variant->digest, "contract_text", variant->contract, "source",
-        variant->source, "symbol", variant->symbol);
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "id", variant->id, "operator",
+        variant->op->name, "dtype", variant->dtype, "tree", term_text(arena, variant->tree), "tree_short",
+        term_short_text(arena, variant->tree), "accumulator", accumulator_name(variant->accumulator),
+        "target", variant->target->name, "contract", variant->digest, "contract_text", variant->contract,
+        "source", variant->source, "symbol", variant->symbol);
     if (variant->label)
         json_object_set_new(record, "label", json_string(variant->label));
     json_object_set_new(record, "args", arguments(variant->op));
@@ -72,8 +72,9 @@ json_t *emit_manifest(Arena *arena, const Family *family)
     for (int v = 0; v < family->variants; v++)
         json_array_append_new(variants, emit_manifest_variant(arena, &family->variant[v]));
     for (int s = 0; s < family->skips; s++)
-        json_array_append_new(skipped,
-                              json_pack("{s:s, s:s}", "what", family->skip[s].what, "why", family->skip[s].why));
+        json_array_append_new(
+            skipped, json_pack("{s:s, s:s}", "what", family->skip[s].what, "why", family->skip[s].why));
     return json_pack("{s:i, s:s, s:s, s:o, s:o, s:o}", "version", 1, "family", family->name, "spec",
-                     arena_printf(arena, "%s.lua", family->name), "operator", operator_record(arena, family->op), "variants", variants, "skipped", skipped);
+                     arena_printf(arena, "%s.lua", family->name), "operator",
+                     operator_record(arena, family->op), "variants", variants, "skipped", skipped);
 }

@@ -18,7 +18,8 @@ static void set_flag(json_t *object, const char *key, bool value)
 
 typedef void VisitValue(void *context, const Expr *expr);
 
-/* Visits every value that computing `expr` in a pass reads from outside it: inputs along the axis, row values, the kept value. */
+/* Visits every value that computing `expr` in a pass reads from outside it: inputs along the axis, row
+ * values, the kept value. */
 static void visit_reads(Speller *speller, const Expr *expr, const Expr *kept, bool *seen, VisitValue *visit,
                         void *context)
 {
@@ -41,7 +42,8 @@ typedef struct Reads {
 
 static void add_read(Reads *reads, const char *type, const char *name, const char *value)
 {
-    json_array_append_new(reads->records, json_pack("{s:s, s:s, s:s}", "type", type, "name", name, "value", value));
+    json_array_append_new(reads->records,
+                          json_pack("{s:s, s:s, s:s}", "type", type, "name", name, "value", value));
 }
 
 static void note_read(void *context, const Expr *expr)
@@ -52,7 +54,8 @@ static void note_read(void *context, const Expr *expr)
     bool varies = spell_varies(speller, expr);
     const char *name = spell_row_name(speller, expr);
     if (varies)
-        name = expr == reads->pass.kept ? "kept" : spell_name(speller, speller->plan->op->input[expr->index].name);
+        name = expr == reads->pass.kept ? "kept"
+                                        : spell_name(speller, speller->plan->op->input[expr->index].name);
     const char *value = arena_printf(arena, "row->%s", name);
     if (varies) {
         add_read(reads, "const float *", name, value);
@@ -101,7 +104,8 @@ const char *page_read_parameters(Arena *arena, const json_t *reads)
     const char *text = "";
     size_t i;
     json_t *read;
-    json_array_foreach(reads, i, read) text = arena_printf(arena, "%s%s%s, ", text, field(read, "type"), field(read, "name"));
+    json_array_foreach(reads, i, read) text =
+        arena_printf(arena, "%s%s%s, ", text, field(read, "type"), field(read, "name"));
     return text;
 }
 
@@ -127,8 +131,8 @@ static const bool *pass_reads(Speller *speller)
     bool *read = ARENA_ARRAY(speller->arena, bool, nodes);
     const Expr *kept = NULL;
     for (int r = 0; r < plan->reductions; r++) {
-        visit_reads(speller, plan->reduction[r].reduce->arg[0], kept, ARENA_ARRAY(speller->arena, bool, nodes),
-                    note_member, read);
+        visit_reads(speller, plan->reduction[r].reduce->arg[0], kept,
+                    ARENA_ARRAY(speller->arena, bool, nodes), note_member, read);
         kept = plan->reduction[r].kept ? plan->reduction[r].kept : kept;
     }
     for (int o = 0; o < plan->op->outputs; o++)
@@ -164,7 +168,8 @@ const char *page_offset(Speller *speller, const Tensor *tensor)
     for (int i = 0; i < tensor->rank; i++) {
         const char *size = spell_name(speller, speller->plan->op->dim[tensor->dim[i]]);
         bool along = tensor->dim[i] == speller->plan->axis;
-        const char *at = along ? NULL : arena_printf(speller->arena, "at_%s", speller->plan->op->dim[tensor->dim[i]]);
+        const char *at =
+            along ? NULL : arena_printf(speller->arena, "at_%s", speller->plan->op->dim[tensor->dim[i]]);
         if (!offset)
             offset = at;
         else if (at)
@@ -279,20 +284,23 @@ static const char *wide_or(Speller *speller, const PlanReduction *reduction, con
 {
     if (!page_wide_fold(reduction))
         return call;
-    return arena_printf(speller->arena, "wide ? %s_wide(&row) : %s", page_reduction_name(speller, reduction), call);
+    return arena_printf(speller->arena, "wide ? %s_wide(&row) : %s", page_reduction_name(speller, reduction),
+                        call);
 }
 
 static void add_reduction(Speller *speller, json_t *lines, const PlanReduction *reduction, bool member)
 {
     Arena *arena = speller->arena;
     const char *name = page_reduction_name(speller, reduction);
-    char *call = arena_copy(arena, page_node_call(speller, reduction, reduction->root, "(Span){0, row.count, 1, 0}"));
+    char *call =
+        arena_copy(arena, page_node_call(speller, reduction, reduction->root, "(Span){0, row.count, 1, 0}"));
     char *argument = strstr(call, "(row, ");
     call = arena_printf(arena, "%.*s(&row, %s", (int)(argument - call), call, argument + strlen("(row, "));
     const char *value = wide_or(speller, reduction, call);
     if (spell_is_wide(speller, reduction->reduce)) /* rounded to binary32 once, at the end */
         value = arena_printf(arena, "(float)(%s)", value);
-    spell_line(lines, arena_printf(arena, "const float %s = %s;", name, value), reduction->reduce->where.line);
+    spell_line(lines, arena_printf(arena, "const float %s = %s;", name, value),
+               reduction->reduce->where.line);
     if (member)
         spell_line(lines, arena_printf(arena, "row.%s = %s;", name, name), 0);
 }
@@ -311,7 +319,8 @@ static void add_row_value(Speller *speller, json_t *lines, const Expr *expr, boo
     const char *name = spell_row_name(speller, expr), *value = spell_row_value(speller, expr);
     if (expr->kind == EXPR_INPUT) {
         const Tensor *tensor = &speller->plan->op->input[expr->index];
-        value = arena_printf(arena, "%s[%s]", spell_name(speller, tensor->name), page_offset(speller, tensor));
+        value =
+            arena_printf(arena, "%s[%s]", spell_name(speller, tensor->name), page_offset(speller, tensor));
     }
     spell_line(lines, arena_printf(arena, "const float %s = %s;", name, value), expr->where.line);
     if (member)
@@ -344,7 +353,8 @@ static const char *guard_text(Speller *speller, const Tensor *output)
         for (int j = 0; j < output->rank; j++)
             has |= output->dim[j] == plan->row_dim[i];
         if (!has)
-            guard = arena_printf(speller->arena, "%sif (at_%s == 0) ", guard, plan->op->dim[plan->row_dim[i]]);
+            guard =
+                arena_printf(speller->arena, "%sif (at_%s == 0) ", guard, plan->op->dim[plan->row_dim[i]]);
     }
     return guard;
 }
@@ -374,11 +384,14 @@ static void add_outputs_call(Speller *speller, json_t *lines)
     Arena *arena = speller->arena;
     spell_line(lines, "if (wide) {", 0);
     spell_line(lines, "#pragma omp parallel for schedule(static)", 0);
-    spell_line(lines, arena_printf(arena, "    for (size_t first = 0; first < row.count; first += %d) {", PAGE_WIDE_FROM), 0);
+    spell_line(
+        lines,
+        arena_printf(arena, "    for (size_t first = 0; first < row.count; first += %d) {", PAGE_WIDE_FROM),
+        0);
     spell_line(lines, "        const size_t left = row.count - first;", 0);
     spell_line(lines,
-               arena_printf(arena, "        outputs(&row, first, first + (left < %d ? left : %d)%s);", PAGE_WIDE_FROM,
-                            PAGE_WIDE_FROM, stream),
+               arena_printf(arena, "        outputs(&row, first, first + (left < %d ? left : %d)%s);",
+                            PAGE_WIDE_FROM, PAGE_WIDE_FROM, stream),
                0);
     if (*stream)
         spell_line(lines, "        if (stream)\n            _mm_sfence();", 0);
@@ -392,7 +405,8 @@ static json_t *row_lines(Speller *speller, json_t *settings)
     page_row_indices(speller, lines);
     if (keeps(speller->plan))
         spell_line(lines,
-                   arena_printf(speller->arena, "float kept[%d]; /* a short row's kept values stay in the cache */",
+                   arena_printf(speller->arena,
+                                "float kept[%d]; /* a short row's kept values stay in the cache */",
                                 PAGE_KEPT_LIMIT),
                    0);
     spell_line(lines, "Row row;", 0);
@@ -415,7 +429,8 @@ static void add_parameter(Signature *signature, const char *type, const char *na
     Arena *arena = signature->speller->arena;
     name = spell_name(signature->speller, name);
     bool first = !*signature->arguments;
-    signature->parameters = arena_printf(arena, "%s%s%s%s", signature->parameters, first ? "" : ", ", type, name);
+    signature->parameters =
+        arena_printf(arena, "%s%s%s%s", signature->parameters, first ? "" : ", ", type, name);
     signature->arguments = arena_printf(arena, "%s%s%s", signature->arguments, first ? "" : ", ", name);
 }
 
@@ -438,7 +453,8 @@ static bool has_word(const char *text, const char *name)
 {
     size_t size = strlen(name);
     for (const char *p = text; (p = strstr(p, name)); p += size) {
-        bool begins = p == text || !(isalnum((unsigned char)p[-1]) || p[-1] == '_' || p[-1] == '.' || p[-1] == '>');
+        bool begins =
+            p == text || !(isalnum((unsigned char)p[-1]) || p[-1] == '_' || p[-1] == '.' || p[-1] == '>');
         if (begins && !(isalnum((unsigned char)p[size]) || p[size] == '_'))
             return true;
     }
@@ -449,7 +465,8 @@ static bool lines_use(const json_t *lines, const char *name)
 {
     size_t i;
     json_t *line;
-    json_array_foreach(lines, i, line) if (has_word(json_string_value(json_object_get(line, "text")), name)) return true;
+    json_array_foreach(
+        lines, i, line) if (has_word(json_string_value(json_object_get(line, "text")), name)) return true;
     return false;
 }
 
@@ -460,8 +477,8 @@ static void void_unused(Speller *speller, json_t *lines, const char *arguments)
     for (char *name = strtok_r(list, ", ", &place); name; name = strtok_r(NULL, ", ", &place))
         if (!lines_use(lines, name))
             json_array_insert_new(lines, 0,
-                                  json_pack("{s:s, s:i}", "text", arena_printf(speller->arena, "(void)%s;", name),
-                                            "spec_line", 0));
+                                  json_pack("{s:s, s:i}", "text",
+                                            arena_printf(speller->arena, "(void)%s;", name), "spec_line", 0));
 }
 
 /* ---- the exported function ---- */
@@ -493,7 +510,8 @@ static json_t *kernel_lines(Speller *speller)
         spell_line(lines,
                    "/* NEGATIVE CONTROL: the tree depends on the number of rows and of threads. */\n"
                    "size_t auto_parts = 1;\n"
-                   "while (auto_parts < 64 && 2 * auto_parts * rows_in_all <= 1024 * (size_t)omp_get_max_threads())\n"
+                   "while (auto_parts < 64 && 2 * auto_parts * rows_in_all <= 1024 * "
+                   "(size_t)omp_get_max_threads())\n"
                    "    auto_parts *= 2;",
                    0);
     if (page_streams(speller))
@@ -520,12 +538,14 @@ static void add_kernel(Speller *speller, json_t *data, Signature signature, json
     set(data, "row_count", page_row_count(speller));
     set_flag(data, "wide", wide);
     set_flag(data, "streams", page_streams(speller));
-    set(data, "stream_param", arena_printf(arena, "%s%s", page_streams(speller) ? ", int stream" : "", automatic));
+    set(data, "stream_param",
+        arena_printf(arena, "%s%s", page_streams(speller) ? ", int stream" : "", automatic));
     set(data, "stream_argument",
-        arena_printf(arena, "%s%s", page_streams(speller) ? ", stream" : "", *automatic ? ", auto_parts" : ""));
+        arena_printf(arena, "%s%s", page_streams(speller) ? ", stream" : "",
+                     *automatic ? ", auto_parts" : ""));
     set(data, "wide_when",
-        wide ? arena_printf(arena, "rows_in_all < (size_t)omp_get_max_threads() && %s >= %d", axis_name(speller),
-                            PAGE_WIDE_FROM)
+        wide ? arena_printf(arena, "rows_in_all < (size_t)omp_get_max_threads() && %s >= %d",
+                            axis_name(speller), PAGE_WIDE_FROM)
              : "0");
     set_flag(data, "rows_in_parallel", !serial_rows);
     set(data, "nowait", page_streams(speller) ? " nowait" : "");
@@ -572,6 +592,7 @@ json_t *page_data_of_plan(Speller *speller, const char *symbol)
     json_object_set_new(data, "panel", json_integer(PAGE_PANEL));
     json_object_set_new(data, "classes", json_integer(PAGE_CLASSES));
     json_object_set_new(data, "includes",
-                        includes(speller, json_is_true(json_object_get(data, "wide")) || page_uses_auto_parts(speller->plan)));
+                        includes(speller, json_is_true(json_object_get(data, "wide")) ||
+                                              page_uses_auto_parts(speller->plan)));
     return data;
 }

@@ -9,23 +9,28 @@ json_t *page_data_of_plan(Speller *speller, const char *symbol);
 
 /* The parts, each in its own file. */
 json_t *page_reductions(Speller *speller, bool *chunks, bool *lanes); /* page_reductions.c */
-json_t *page_vector(Speller *speller, const PlanReduction *reduction, const PlanNode *node); /* page_vector.c */
-json_t *page_outputs(Speller *speller);                               /* page_outputs.c */
+json_t *page_vector(Speller *speller, const PlanReduction *reduction,
+                    const PlanNode *node); /* page_vector.c */
+json_t *page_outputs(Speller *speller);    /* page_outputs.c */
 
-/* What a pass that computes `roots` reads from outside: records {type, name, value} of pointers and of values constant over the
- * row; as locals, as parameters ("const float *x, ") and as arguments ("x, ") of a function that does one element or vector. */
+/* What a pass that computes `roots` reads from outside: records {type, name, value} of pointers and of values
+ * constant over the row; as locals, as parameters ("const float *x, ") and as arguments ("x, ") of a function
+ * that does one element or vector. */
 json_t *page_reads(Speller *speller, Pass pass, const Expr *const *roots, int count);
 json_t *page_locals(Arena *arena, const json_t *reads);
 const char *page_read_parameters(Arena *arena, const json_t *reads);
 const char *page_read_arguments(Arena *arena, const json_t *reads);
 
-json_t *page_kinds(Speller *speller); /* per kind of reduction, what all of that kind share: page_reductions.c */
+json_t *
+page_kinds(Speller *speller); /* per kind of reduction, what all of that kind share: page_reductions.c */
 
 /* C text of nodes (page_reductions.c). */
 const char *page_fold_lanes(Speller *speller, const PlanReduction *reduction, const PlanNode *vector);
 const char *page_reduction_name(Speller *speller, const PlanReduction *reduction);
-const char *page_node_call(Speller *speller, const PlanReduction *reduction, const PlanNode *node, const char *span);
-/* A reduction whose parts all threads can share: the fold at the end of the root's chain of cuts, else NULL. */
+const char *page_node_call(Speller *speller, const PlanReduction *reduction, const PlanNode *node,
+                           const char *span);
+/* A reduction whose parts all threads can share: the fold at the end of the root's chain of cuts, else NULL.
+ */
 const PlanNode *page_wide_fold(const PlanReduction *reduction);
 
 bool page_streams(const Speller *speller); /* outputs can be stored around the cache */
@@ -40,6 +45,12 @@ const char *page_offset(Speller *speller, const Tensor *tensor);
 void page_row_indices(Speller *speller, json_t *lines);
 const char *page_row_count(Speller *speller); /* the product of the parallel axes */
 
-enum { PAGE_KEPT_LIMIT = 16384, PAGE_PANEL = 4096, PAGE_CLASSES = 64, PAGE_WIDE_FROM = 65536, PAGE_PARALLEL_FROM = 16384 };
+enum {
+    PAGE_KEPT_LIMIT = 16384,
+    PAGE_PANEL = 4096,
+    PAGE_CLASSES = 64,
+    PAGE_WIDE_FROM = 65536,
+    PAGE_PARALLEL_FROM = 16384
+};
 
 #endif

@@ -59,8 +59,8 @@ static json_t *element_lines(Speller *speller, Pass pass, bool stream)
             continue;
         const char *value = spell_value(speller, lines, pass, text, output->value);
         spell_line(lines,
-                   words_spell(speller->arena, words, store_word(pass, stream), spell_name(speller, output->name),
-                               output_index(speller, pass, output), value),
+                   words_spell(speller->arena, words, store_word(pass, stream),
+                               spell_name(speller, output->name), output_index(speller, pass, output), value),
                    output->value->where.line);
     }
     return lines;
@@ -88,7 +88,8 @@ static json_t *output_reads(Speller *speller, Pass pass)
         if (spell_varies(speller, op->output[o].value)) {
             const char *name = spell_name(speller, op->output[o].name);
             const char *value = arena_printf(speller->arena, "row->%s", name);
-            json_array_append_new(reads, json_pack("{s:s, s:s, s:s}", "type", "float *", "name", name, "value", value));
+            json_array_append_new(
+                reads, json_pack("{s:s, s:s, s:s}", "type", "float *", "name", name, "value", value));
         }
     return reads;
 }
@@ -98,10 +99,12 @@ typedef struct Style {
     bool live, stream;
 } Style;
 
-static const char *vector_call(Speller *speller, Style style, const json_t *reads, const char *index, const char *live)
+static const char *vector_call(Speller *speller, Style style, const json_t *reads, const char *index,
+                               const char *live)
 {
-    return arena_printf(speller->arena, "%s(%s%s%s%s);", style.name, page_read_arguments(speller->arena, reads), index,
-                        live ? ", " : "", live ? live : "");
+    return arena_printf(speller->arena, "%s(%s%s%s%s);", style.name,
+                        page_read_arguments(speller->arena, reads), index, live ? ", " : "",
+                        live ? live : "");
 }
 
 static json_t *vector_function(Speller *speller, Style style, const json_t *reads)
@@ -149,8 +152,12 @@ static void add_vector_lines(Speller *speller, json_t *record, const json_t *rea
     json_object_set_new(record, "functions", vector_functions(speller, reads));
     json_object_set_new(record, "unrolled", unrolled_calls(speller, reads));
     set(record, "one", vector_call(speller, plain, reads, "i", NULL));
-    set(record, "tail", vector_call(speller, live, reads, "i", words_spell(arena, speller->vector, "live", "last - i", NULL, NULL)));
-    set(record, "head", vector_call(speller, live, reads, "i", words_spell(arena, speller->vector, "live", "head", NULL, NULL)));
+    set(record, "tail",
+        vector_call(speller, live, reads, "i",
+                    words_spell(arena, speller->vector, "live", "last - i", NULL, NULL)));
+    set(record, "head",
+        vector_call(speller, live, reads, "i",
+                    words_spell(arena, speller->vector, "live", "head", NULL, NULL)));
     set(record, "stream", vector_call(speller, stream, reads, "i", NULL));
     set(record, "pointer", spell_name(speller, first_varying_output(speller)->name));
 }

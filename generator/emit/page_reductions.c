@@ -1,4 +1,5 @@
-/* page_reductions.c: nodes of a reduction as records of the pages seq, pairwise, halving, completion, part, cut, vector. */
+/* page_reductions.c: nodes of a reduction as records of the pages seq, pairwise, halving, completion, part,
+ * cut, vector. */
 #include "emit/page_data.h"
 
 #include <stdio.h>
@@ -36,17 +37,20 @@ static const char *enclosing(Speller *speller, const PlanNode *node, int depth)
     return text;
 }
 
-static const char *parameters(Speller *speller, const PlanReduction *reduction, const PlanNode *node, int depth)
+static const char *parameters(Speller *speller, const PlanReduction *reduction, const PlanNode *node,
+                              int depth)
 {
     const char *text = "const Row *row";
     if (node->in_array)
-        text = arena_printf(speller->arena, "const %s *lane", spell_state_type(speller, reduction->reduce, false));
+        text = arena_printf(speller->arena, "const %s *lane",
+                            spell_state_type(speller, reduction->reduce, false));
     for (int d = 0; d <= depth; d++)
         text = arena_printf(speller->arena, "%s, Span %s", text, span_name(speller->arena, d));
     return text;
 }
 
-/* Halving the whole array of accumulators is a loop shared by all reductions of a kind (templates/cpu/kind.c). */
+/* Halving the whole array of accumulators is a loop shared by all reductions of a kind
+ * (templates/cpu/kind.c). */
 static bool is_halving_of_array(const PlanNode *node)
 {
     return node->kind == PLAN_FOLD && node->term->kind == TERM_HALVING && node->items == ITEMS_ACCUMULATORS &&
@@ -57,11 +61,14 @@ const char *page_fold_lanes(Speller *speller, const PlanReduction *reduction, co
 {
     Arena *arena = speller->arena;
     if (is_halving_of_array(vector->outer))
-        return arena_printf(arena, "%s_halve(lane, %d)", reduce_rows[reduction->reduce->reduce].name, vector->left);
-    return page_node_call(speller, reduction, vector->outer, arena_printf(arena, "(Span){0, %d, 1, 0}", vector->left));
+        return arena_printf(arena, "%s_halve(lane, %d)", reduce_rows[reduction->reduce->reduce].name,
+                            vector->left);
+    return page_node_call(speller, reduction, vector->outer,
+                          arena_printf(arena, "(Span){0, %d, 1, 0}", vector->left));
 }
 
-const char *page_node_call(Speller *speller, const PlanReduction *reduction, const PlanNode *node, const char *span)
+const char *page_node_call(Speller *speller, const PlanReduction *reduction, const PlanNode *node,
+                           const char *span)
 {
     return arena_printf(speller->arena, "%s(%s, %s)", node_name(speller, reduction, node),
                         enclosing(speller, node, node->depth), span);
@@ -69,7 +76,8 @@ const char *page_node_call(Speller *speller, const PlanReduction *reduction, con
 
 /* ---- items ---- */
 
-static const char *item_text(Speller *speller, const PlanReduction *reduction, const PlanNode *node, const char *k)
+static const char *item_text(Speller *speller, const PlanReduction *reduction, const PlanNode *node,
+                             const char *k)
 {
     Arena *arena = speller->arena;
     if (node->items == ITEMS_LEAVES)
@@ -85,7 +93,8 @@ static const char *node_comment(Speller *speller, const PlanNode *node)
 {
     static const char *const items[] = {
         [ITEMS_ACCUMULATORS] = "the lanes", [ITEMS_LEAVES] = "leaves", [ITEMS_PARTS] = "partials"};
-    return arena_printf(speller->arena, "%s over %s", term_short_text(speller->arena, node->term), items[node->items]);
+    return arena_printf(speller->arena, "%s over %s", term_short_text(speller->arena, node->term),
+                        items[node->items]);
 }
 
 static const char *join(Speller *speller, const PlanReduction *reduction, const char *left, const char *right)
@@ -124,20 +133,22 @@ static const char *part_span(Speller *speller, const PlanNode *cut, bool *chunks
     const char *span = span_name(speller->arena, cut->depth);
     if (cut->term->kind == TERM_LANES) {
         *lanes = true;
-        return arena_printf(speller->arena, "lane_at(%s, k, %llu)", span, (unsigned long long)cut->term->size);
+        return arena_printf(speller->arena, "lane_at(%s, k, %llu)", span,
+                            (unsigned long long)cut->term->size);
     }
     *chunks = true;
     return arena_printf(speller->arena, "chunk_at(%s, k)", span);
 }
 
-static json_t *part_record(Speller *speller, const PlanReduction *reduction, const PlanNode *cut, bool *chunks,
-                           bool *lanes)
+static json_t *part_record(Speller *speller, const PlanReduction *reduction, const PlanNode *cut,
+                           bool *chunks, bool *lanes)
 {
     json_t *record = json_object();
     set(record, "page", "part");
     set(record, "name", arena_printf(speller->arena, "%s_part", node_name(speller, reduction, cut)));
     set(record, "params", parameters(speller, reduction, cut, cut->depth));
-    set(record, "call", page_node_call(speller, reduction, cut->inner, part_span(speller, cut, chunks, lanes)));
+    set(record, "call",
+        page_node_call(speller, reduction, cut->inner, part_span(speller, cut, chunks, lanes)));
     set(record, "comment", term_short_text(speller->arena, cut->term));
     return record;
 }
@@ -201,8 +212,7 @@ static void add_node(NodeList *list, const PlanNode *node);
 static void add_cut(NodeList *list, const PlanNode *node)
 {
     add_node(list, node->inner);
-    add_record(list, node,
-               part_record(list->speller, list->reduction, node, list->chunks, list->lanes));
+    add_record(list, node, part_record(list->speller, list->reduction, node, list->chunks, list->lanes));
     add_node(list, node->outer);
     add_record(list, node, cut_record(list->speller, list->reduction, node));
 }
@@ -287,6 +297,10 @@ static json_t *reduction_record(Speller *speller, const PlanReduction *reduction
     json_object_set_new(record, "nodes", nodes);
     set(record, "name", page_reduction_name(speller, reduction));
     set(record, "text", expr_text(speller->arena, speller->plan->op, reduction->reduce));
+    set(record, "note",
+        reduction->tree == speller->plan->tree
+            ? ""
+            : ": the same bits in every order, so the fastest one is taken");
     set(record, "state", spell_state_type(speller, reduction->reduce, false));
     set(record, "start", spell_start(speller, reduction->reduce, false));
     set(record, "step", arena_printf(speller->arena, "%s_step", page_reduction_name(speller, reduction)));
@@ -304,7 +318,8 @@ json_t *page_reductions(Speller *speller, bool *chunks, bool *lanes)
 {
     json_t *records = json_array();
     for (int r = 0; r < speller->plan->reductions; r++)
-        json_array_append_new(records, reduction_record(speller, &speller->plan->reduction[r], chunks, lanes));
+        json_array_append_new(records,
+                              reduction_record(speller, &speller->plan->reduction[r], chunks, lanes));
     return records;
 }
 

@@ -1,7 +1,8 @@
 /* page_vector.c: lanes(L, seq, fold) over consecutive leaves: L accumulators side by side.
  *
- * On a target with vectors, lanes 8g .. 8g+7 are accumulator `acc<g>`; without, all L are an array `lane` and each round is a
- * loop over it. The tail of a row joins the same lanes; a lane without a leaf is not stepped (x + 0.0 is not x when x is -0.0). */
+ * On a target with vectors, lanes 8g .. 8g+7 are accumulator `acc<g>`; without, all L are an array `lane` and
+ * each round is a loop over it. The tail of a row joins the same lanes; a lane without a leaf is not stepped
+ * (x + 0.0 is not x when x is -0.0). */
 #include "emit/page_data.h"
 
 #include <stdio.h>
@@ -54,7 +55,8 @@ static Pass pass_of(const PlanReduction *reduction, bool live)
 
 static const char *step_name(Speller *speller, const PlanReduction *reduction, bool live)
 {
-    return arena_printf(speller->arena, "%s_step8%s", page_reduction_name(speller, reduction), live ? "_live" : "");
+    return arena_printf(speller->arena, "%s_step8%s", page_reduction_name(speller, reduction),
+                        live ? "_live" : "");
 }
 
 static json_t *step_function(Speller *speller, const PlanReduction *reduction, const json_t *reads, bool live)
@@ -69,8 +71,9 @@ static json_t *step_function(Speller *speller, const PlanReduction *reduction, c
     }
     spell_line(lines, arena_printf(arena, "return %s;", step), reduction->reduce->where.line);
     set(record, "head",
-        arena_printf(arena, "static inline %s %s(%ssize_t i, %s%s acc)", type, step_name(speller, reduction, live),
-                     page_read_parameters(arena, reads), live ? "__m256i live, " : "", type));
+        arena_printf(arena, "static inline %s %s(%ssize_t i, %s%s acc)", type,
+                     step_name(speller, reduction, live), page_read_parameters(arena, reads),
+                     live ? "__m256i live, " : "", type));
     json_object_set_new(record, "lines", lines);
     return record;
 }
@@ -80,8 +83,8 @@ static bool has_partial_group(const PlanNode *node)
     return group_at(node, node->vectors - 1).partial;
 }
 
-static const char *step_call(Speller *speller, const PlanReduction *reduction, const json_t *reads, Group group,
-                             const char *live)
+static const char *step_call(Speller *speller, const PlanReduction *reduction, const json_t *reads,
+                             Group group, const char *live)
 {
     Arena *arena = speller->arena;
     return arena_printf(arena, "acc%d = %s(%s%s, %s%sacc%d);", group.index,
@@ -89,14 +92,17 @@ static const char *step_call(Speller *speller, const PlanReduction *reduction, c
                         index_text(speller, group), live ? live : "", live ? ", " : "", group.index);
 }
 
-static const char *full_round(Speller *speller, const PlanReduction *reduction, const json_t *reads, Group group)
+static const char *full_round(Speller *speller, const PlanReduction *reduction, const json_t *reads,
+                              Group group)
 {
-    const char *live = group.partial ? live_mask(speller, arena_printf(speller->arena, "%d", group.lanes)) : NULL;
+    const char *live =
+        group.partial ? live_mask(speller, arena_printf(speller->arena, "%d", group.lanes)) : NULL;
     return step_call(speller, reduction, reads, group, live);
 }
 
 /* Lanes of this vector that still have a leaf; none where the tail ends before it. */
-static const char *tail_round(Speller *speller, const PlanReduction *reduction, const json_t *reads, Group group)
+static const char *tail_round(Speller *speller, const PlanReduction *reduction, const json_t *reads,
+                              Group group)
 {
     const char *left = "left";
     if (group.first)
@@ -129,14 +135,18 @@ static json_t *group_record(Speller *speller, const PlanReduction *reduction, co
     return record;
 }
 
-static void join_vectors(Speller *speller, const PlanReduction *reduction, const PlanNode *node, json_t *lines)
+static void join_vectors(Speller *speller, const PlanReduction *reduction, const PlanNode *node,
+                         json_t *lines)
 {
     Arena *arena = speller->arena;
     for (int half = node->vectors / 2; half * node->width >= node->left; half /= 2)
         for (int g = 0; g < half; g++) {
             const char *a = arena_printf(arena, "acc%d", g), *b = arena_printf(arena, "acc%d", g + half);
             const char *joined = spell_join(speller, reduction->reduce, true, a, b);
-            spell_line(lines, arena_printf(arena, "%s = %s; /* lane i and lane i + %d */", a, joined, half * node->width), 0);
+            spell_line(
+                lines,
+                arena_printf(arena, "%s = %s; /* lane i and lane i + %d */", a, joined, half * node->width),
+                0);
         }
 }
 

@@ -40,7 +40,8 @@ static const char *load_template(void *context, const char *name)
 {
     Press *press = context;
     Buffer text = {0};
-    const char *why = buffer_read_file(&text, arena_printf(press->arena, "%s/%s", press->folder, name), TEMPLATE_LIMIT);
+    const char *why =
+        buffer_read_file(&text, arena_printf(press->arena, "%s/%s", press->folder, name), TEMPLATE_LIMIT);
     const char *copy = why ? NULL : arena_copy(press->arena, buffer_string(&text));
     buffer_destroy(&text);
     return copy;
@@ -82,14 +83,16 @@ static const Words *vocabulary(Press *press, const char *name)
 
 /* ---- elementary functions a kernel needs ---- */
 
-static bool add_function(Press *press, json_t *functions, const char *page, const Words *words, const char *name)
+static bool add_function(Press *press, json_t *functions, const char *page, const Words *words,
+                         const char *name)
 {
     bool vector = strcmp(name, page) && strstr(name, "x8");
-    json_t *data = json_pack("{s:s, s:s, s:s}", "V", vector ? "__m256" : "float", "I", vector ? "__m256i" : "int32_t",
-                             "name", name);
+    json_t *data = json_pack("{s:s, s:s, s:s}", "V", vector ? "__m256" : "float", "I",
+                             vector ? "__m256i" : "int32_t", "name", name);
     Expansion expansion = {0};
     const char *path = arena_printf(press->arena, "elementary/%s.c", page);
-    bool done = template_expand(press->engine, press->arena, press->diagnostics, path, data, words->pattern, &expansion);
+    bool done = template_expand(press->engine, press->arena, press->diagnostics, path, data, words->pattern,
+                                &expansion);
     if (done)
         json_array_append_new(functions, json_pack("{s:s}", "text", buffer_string(&expansion.text)));
     expansion_destroy(&expansion);
@@ -102,7 +105,8 @@ static const char *function_page(OpCode op)
     return op == OP_MAX ? "maximum" : op == OP_MIN ? "minimum" : op_rows[op].name;
 }
 
-static bool add_functions_of(Press *press, json_t *functions, unsigned ops, const Words *words, const char *suffix)
+static bool add_functions_of(Press *press, json_t *functions, unsigned ops, const Words *words,
+                             const char *suffix)
 {
     for (int op = 0; op < OP_CODES; op++) {
         if (!(ops >> op & 1))
@@ -131,7 +135,8 @@ static bool add_functions(Press *press, const Speller *speller, json_t *data)
     if (speller->wide_accumulators && speller->vector != speller->scalar)
         add_plain_text(press, functions, "cpu/f64x8.c");
     unsigned vector = speller->vector != speller->scalar ? speller->vector_functions : 0;
-    unsigned scalar = speller->scalar_functions | (speller->vector == speller->scalar ? speller->vector_functions : 0);
+    unsigned scalar =
+        speller->scalar_functions | (speller->vector == speller->scalar ? speller->vector_functions : 0);
     if (scalar && !(add_function(press, functions, "bits_of", speller->scalar, "bits_of") &&
                     add_function(press, functions, "float_of", speller->scalar, "float_of")))
         return false;
@@ -141,17 +146,19 @@ static bool add_functions(Press *press, const Speller *speller, json_t *data)
 
 /* ---- sources ---- */
 
-bool press_kernel(Press *press, const Family *family, const Variant *variant, const Plan *plan, Expansion *out)
+bool press_kernel(Press *press, const Family *family, const Variant *variant, const Plan *plan,
+                  Expansion *out)
 {
     const Words *scalar = vocabulary(press, "c");
     const Words *vector = plan->target->width > 1 ? vocabulary(press, plan->target->name) : scalar;
     if (!scalar || !vector)
         return false;
-    Speller speller = {press->arena, plan, scalar, vector, 0, 0, false};
+    Speller speller = {.arena = press->arena, .plan = plan, .scalar = scalar, .vector = vector};
     json_t *data = page_data_of_plan(&speller, variant->symbol);
     json_object_set_new(data, "head", head_of_kernel(press->arena, family, variant));
-    bool done = add_functions(press, &speller, data) &&
-                template_expand(press->engine, press->arena, press->diagnostics, "cpu/rows.c", data, NULL, out);
+    bool done =
+        add_functions(press, &speller, data) &&
+        template_expand(press->engine, press->arena, press->diagnostics, "cpu/rows.c", data, NULL, out);
     json_decref(data);
     return done;
 }
@@ -161,10 +168,11 @@ bool press_baseline(Press *press, const Plan *plan, const char *symbol, Expansio
     const Words *plain = vocabulary(press, "plain");
     if (!plain)
         return false;
-    Speller speller = {press->arena, plan, plain, plain, 0, 0, false};
+    Speller speller = {.arena = press->arena, .plan = plan, .scalar = plain, .vector = plain};
     json_t *data = baseline_data(&speller, symbol);
     json_object_set_new(data, "head", head_of_baseline(press->arena, plan->op));
-    bool done = template_expand(press->engine, press->arena, press->diagnostics, "cpu/baseline.c", data, NULL, out);
+    bool done =
+        template_expand(press->engine, press->arena, press->diagnostics, "cpu/baseline.c", data, NULL, out);
     json_decref(data);
     return done;
 }

@@ -24,7 +24,8 @@ bool press_open(Press *press, Arena *arena, Diagnostics *diagnostics);
 void press_close(Press *press);
 
 /* The kernel of a planned variant; the plain loop of its operator. False after reporting. */
-bool press_kernel(Press *press, const Family *family, const Variant *variant, const Plan *plan, Expansion *out);
+bool press_kernel(Press *press, const Family *family, const Variant *variant, const Plan *plan,
+                  Expansion *out);
 bool press_baseline(Press *press, const Plan *plan, const char *symbol, Expansion *out);
 
 /* Head comments (head.c): JSON arrays of lines. */

@@ -1,16 +1,16 @@
 /* spell.c: one node of an expression, one word, one rounding.
  *
- * Invariant: no statement contracts or reassociates; a name is given to every intermediate value so that what is rounded when can
- * be read off the source. */
+ * Invariant: no statement contracts or reassociates; a name is given to every intermediate value so that what
+ * is rounded when can be read off the source. */
 #include "emit/spell.h"
 
 #include <ctype.h>
 #include <string.h>
 
 static const char *const generated_names[] = {
-    "acc",  "at",   "base", "begin", "carry", "count", "depth", "end",  "first", "i",    "in_live", "k",
-    "kept", "l",    "lane", "last",  "live",  "p",     "part",  "r",    "row",   "slots",   "stack",
-    "stream", "wide", NULL};
+    "acc",  "at",      "base", "begin", "carry", "count",  "depth", "end",  "first",
+    "i",    "in_live", "k",    "kept",  "l",     "lane",   "last",  "live", "p",
+    "part", "r",       "row",  "slots", "stack", "stream", "wide",  NULL};
 
 static bool ends_in_digits_after(const char *name, const char *prefix)
 {
@@ -65,7 +65,8 @@ const char *spell_vector_type(Speller *speller, bool vector)
     return words_spell(speller->arena, words_of(speller, vector), "type", NULL, NULL, NULL);
 }
 
-static const char *word(Speller *speller, bool vector, const char *name, const char *a, const char *b, const char *c)
+static const char *word(Speller *speller, bool vector, const char *name, const char *a, const char *b,
+                        const char *c)
 {
     return words_spell(speller->arena, words_of(speller, vector), name, a, b, c);
 }
@@ -86,16 +87,18 @@ static const char *spell_op(Speller *speller, OpCode op, bool vector, const char
 
 /* ---- values of one pass ---- */
 
-static const char *declare(Speller *speller, json_t *lines, Pass pass, const char *name, const char *value, int line)
+static const char *declare(Speller *speller, json_t *lines, Pass pass, const char *name, const char *value,
+                           int line)
 {
     spell_line(lines,
-               arena_printf(speller->arena, "const %s %s = %s;", spell_vector_type(speller, pass.vector), name, value),
+               arena_printf(speller->arena, "const %s %s = %s;", spell_vector_type(speller, pass.vector),
+                            name, value),
                line);
     return name;
 }
 
-static const char *spell_load(Speller *speller, json_t *lines, Pass pass, const char *pointer, const char *step,
-                              int line)
+static const char *spell_load(Speller *speller, json_t *lines, Pass pass, const char *pointer,
+                              const char *step, int line)
 {
     const char *index = pass.index;
     if (step)
@@ -118,7 +121,8 @@ static const char *spell_input(Speller *speller, json_t *lines, Pass pass, const
     return spell_load(speller, lines, pass, pointer, step, expr->where.line);
 }
 
-static const char *spell_varying_op(Speller *speller, json_t *lines, Pass pass, const char **text, const Expr *expr)
+static const char *spell_varying_op(Speller *speller, json_t *lines, Pass pass, const char **text,
+                                    const Expr *expr)
 {
     const char *argument[3] = {NULL, NULL, NULL};
     for (int i = 0; i < op_rows[expr->op].arity; i++)
@@ -128,7 +132,8 @@ static const char *spell_varying_op(Speller *speller, json_t *lines, Pass pass, 
     const char *name = arena_printf(speller->arena, "t%d", expr->id);
     declare(speller, lines, pass, name, spell_op(speller, expr->op, pass.vector, argument), expr->where.line);
     if (expr == pass.kept && pass.stores_kept)
-        spell_line(lines, word(speller, pass.vector, pass.live ? "store_live" : "store", "kept", pass.index, name),
+        spell_line(lines,
+                   word(speller, pass.vector, pass.live ? "store_live" : "store", "kept", pass.index, name),
                    expr->where.line);
     return name;
 }
@@ -173,7 +178,8 @@ const char *spell_row_name(Speller *speller, const Expr *expr)
     case EXPR_PARAM:
         return spell_name(speller, op->param[expr->index].name);
     case EXPR_REDUCE:
-        return arena_printf(arena, "%s%d", reduce_rows[expr->reduce].name, reduction_number(speller->plan, expr));
+        return arena_printf(arena, "%s%d", reduce_rows[expr->reduce].name,
+                            reduction_number(speller->plan, expr));
     default:
         return arena_printf(arena, "s%d", expr->id);
     }
@@ -220,7 +226,8 @@ const char *spell_start(Speller *speller, const Expr *reduce, bool vector)
     return word(speller, vector, "const_f64", "0.0", NULL, NULL);
 }
 
-static const char *spell_extremum(Speller *speller, const Expr *reduce, bool vector, const char *a, const char *b)
+static const char *spell_extremum(Speller *speller, const Expr *reduce, bool vector, const char *a,
+                                  const char *b)
 {
     OpCode op = reduce->reduce == REDUCE_MAX ? OP_MAX : OP_MIN;
     const char *argument[3] = {a, b, NULL};
@@ -234,7 +241,8 @@ const char *spell_join(Speller *speller, const Expr *reduce, bool vector, const 
     return word(speller, vector, spell_is_wide(speller, reduce) ? "join_f64" : "add", left, right, NULL);
 }
 
-const char *spell_step(Speller *speller, json_t *lines, Pass pass, const Expr *reduce, const char *accumulator)
+const char *spell_step(Speller *speller, json_t *lines, Pass pass, const Expr *reduce,
+                       const char *accumulator)
 {
     const char **text = ARENA_ARRAY(speller->arena, const char *, (size_t)speller->plan->op->nodes);
     const Expr *leaf = reduce->arg[0];

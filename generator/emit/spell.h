@@ -17,15 +17,15 @@ typedef struct Speller {
 
 /* How one pass reads and writes its elements. */
 typedef struct Pass {
-    bool vector;          /* whole vectors; else one element */
-    bool live;            /* only the lanes of the mask `live` are read and written */
-    const char *index;    /* C expression: place of the element (of lane 0) from the pass's pointers */
-    const Expr *kept;     /* value kept from an earlier pass (read) or by this one (stored) */
+    bool vector;       /* whole vectors; else one element */
+    bool live;         /* only the lanes of the mask `live` are read and written */
+    const char *index; /* C expression: place of the element (of lane 0) from the pass's pointers */
+    const Expr *kept;  /* value kept from an earlier pass (read) or by this one (stored) */
     bool stores_kept;
 } Pass;
 
 const char *spell_name(Speller *speller, const char *name); /* the user's name, clear of the generated ones */
-const char *spell_constant(Arena *arena, float value);      /* a C hex float that reads back to the same bits */
+const char *spell_constant(Arena *arena, float value); /* a C hex float that reads back to the same bits */
 const char *spell_vector_type(Speller *speller, bool vector);
 
 /* Does the value vary from element to element of a pass? */
@@ -46,9 +46,11 @@ void spell_line(json_t *lines, const char *text, int spec_line);
 /* Accumulators. `state`: its C type. */
 const char *spell_state_type(const Speller *speller, const Expr *reduce, bool vector);
 const char *spell_start(Speller *speller, const Expr *reduce, bool vector);
-const char *spell_join(Speller *speller, const Expr *reduce, bool vector, const char *left, const char *right);
+const char *spell_join(Speller *speller, const Expr *reduce, bool vector, const char *left,
+                       const char *right);
 /* step(acc, leaf): statements into `lines`, the new accumulator as the result. */
-const char *spell_step(Speller *speller, json_t *lines, Pass pass, const Expr *reduce, const char *accumulator);
+const char *spell_step(Speller *speller, json_t *lines, Pass pass, const Expr *reduce,
+                       const char *accumulator);
 /* Is the accumulator binary64? Maxima are exact in binary32 and never are. */
 bool spell_is_wide(const Speller *speller, const Expr *reduce);
 

@@ -7,7 +7,8 @@
 
 #include <jansson.h>
 
-/* Runs `path` in a sandbox; its result must be a table whose keys and values are strings. NULL after reporting. */
+/* Runs `path` in a sandbox; its result must be a table whose keys and values are strings. NULL after
+ * reporting. */
 json_t *data_file_read(Arena *arena, Diagnostics *diagnostics, const char *path);
 
 #endif

@@ -275,6 +275,7 @@ static int on_error(lua_State *state)
 static void start(Sandbox *sandbox)
 {
     sandbox->running = true;
+    sandbox->line = 0;
     sandbox->budget = SANDBOX_INSTRUCTION_LIMIT;
     clock_gettime(CLOCK_MONOTONIC, &sandbox->started);
     sandbox->processor_started = processor_seconds();

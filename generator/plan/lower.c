@@ -1,7 +1,7 @@
 /* lower.c: operator + tree + target -> plan.
  *
- * Invariant: lowering may choose how a term is walked (vectors, loops, recursion), never which values meet; replay.c
- * checks that for each plan. */
+ * Invariant: lowering may choose how a term is walked (vectors, loops, recursion), never which values meet;
+ * replay.c checks that for each plan. */
 #include "plan/plan.h"
 
 #include <string.h>
@@ -213,8 +213,8 @@ static bool later_needs(const Plan *plan, int reduction, const Expr *part)
     return false;
 }
 
-/* Inputs along the axis that a later pass would still read, other than through `kept`: then a kept value in the output's place
- * could overwrite an input that shares its memory. */
+/* Inputs along the axis that a later pass would still read, other than through `kept`: then a kept value in
+ * the output's place could overwrite an input that shares its memory. */
 static bool reads_input_besides(const Plan *plan, const Expr *expr, const Expr *kept)
 {
     if (expr == kept)
@@ -245,8 +245,8 @@ static bool has_output_along_axis(const Plan *plan)
     return plan->op->outputs == 1 && varies(plan, plan->op->output[0].value);
 }
 
-/* An elementary function of each element that a reduction has computed anyway is stored, not computed again: the same
- * binary32 value either way, so this is schedule. */
+/* An elementary function of each element that a reduction has computed anyway is stored, not computed again:
+ * the same binary32 value either way, so this is schedule. */
 static void choose_kept(Plan *plan)
 {
     if (!has_output_along_axis(plan) || !plan->unit_stride)
@@ -295,8 +295,8 @@ static const char *collect_reductions(Plan *plan)
     return NULL;
 }
 
-/* A maximum or minimum has the same bits in every order (IEEE 754-2019 maximum is associative and commutative), so which one is
- * schedule: the kernel's fastest. */
+/* A maximum or minimum has the same bits in every order (IEEE 754-2019 maximum is associative and
+ * commutative), so which one is schedule: the kernel's fastest. */
 static const Term *free_order(Arena *arena)
 {
     enum { CHUNK = 65536, LANES = 32 };
@@ -304,7 +304,8 @@ static const Term *free_order(Arena *arena)
     Location nowhere = {0};
     diagnostics_init(&unused, arena);
     const Term *lanes = term_with_parts(arena, &unused, nowhere, TERM_LANES, LANES, false, NULL, NULL);
-    return term_with_parts(arena, &unused, nowhere, TERM_CHUNK, CHUNK, false, lanes, term_leafless(arena, TERM_SEQ));
+    return term_with_parts(arena, &unused, nowhere, TERM_CHUNK, CHUNK, false, lanes,
+                           term_leafless(arena, TERM_SEQ));
 }
 
 static const char *lower_reductions(Arena *arena, Plan *plan)
@@ -314,7 +315,8 @@ static const char *lower_reductions(Arena *arena, Plan *plan)
         Lowering lowering = {arena, plan, &plan->reduction[r], NULL};
         PlanReduction *reduction = &plan->reduction[r];
         reduction->tree = reduction->reduce->reduce == REDUCE_SUM ? plan->tree : free;
-        reduction->root = lower_term(&lowering, reduction->tree, (Source){ITEMS_LEAVES, NULL, 0, false, false});
+        reduction->root =
+            lower_term(&lowering, reduction->tree, (Source){ITEMS_LEAVES, NULL, 0, false, false});
         if (lowering.why)
             return lowering.why;
     }

@@ -1,15 +1,16 @@
 /* plan.h: the steps of one row kernel in emission order, as data.
  *
  * A row kernel visits every index of the parallel axes ("a row"); within a row it makes passes over one
- * dim, the reduced one: reductions first, each in the kernel's tree, then the outputs. The plan says which passes,
- * what each computes, and how each reduction's term becomes functions. It holds no text of any target.
+ * dim, the reduced one: reductions first, each in the kernel's tree, then the outputs. The plan says which
+ * passes, what each computes, and how each reduction's term becomes functions. It holds no text of any
+ * target.
  *
  * A term lowers to nodes. Every node reduces the items of one span:
  *   FOLD    joins items one by one in the order of seq, pairwise, halving or completion
- *   CUT     cuts its span into parts (chunk, split, lanes), each reduced by `inner`, and hands them as the items of `outer`
- *   VECTOR  lanes(L, seq, fold) over consecutive leaves: L accumulators side by side, then `outer` over them
- * Items are leaves, the parts of a cut, or (below a VECTOR) the accumulators, an array.
- * The plan is replayed on leaf names before it is spelled (replay.c). */
+ *   CUT     cuts its span into parts (chunk, split, lanes), each reduced by `inner`, and hands them as the
+ * items of `outer` VECTOR  lanes(L, seq, fold) over consecutive leaves: L accumulators side by side, then
+ * `outer` over them Items are leaves, the parts of a cut, or (below a VECTOR) the accumulators, an array. The
+ * plan is replayed on leaf names before it is spelled (replay.c). */
 #ifndef SAMEBITS_PLAN_H
 #define SAMEBITS_PLAN_H
 
@@ -33,22 +34,23 @@ struct PlanNode {
     bool in_array;         /* below a VECTOR's fold: the innermost items are accumulators */
     const PlanNode *inner; /* CUT: reduces one part */
     const PlanNode *outer; /* CUT: folds the parts; VECTOR: folds the accumulators left after `halvings` */
-    /* VECTOR only. Whole vectors of `width` lanes are joined first where the fold is halving and L is a power of two: each round joins
-     * the upper half of the accumulators onto the lower, until `left` remain, which is again halving. */
+    /* VECTOR only. Whole vectors of `width` lanes are joined first where the fold is halving and L is a power
+     * of two: each round joins the upper half of the accumulators onto the lower, until `left` remain, which
+     * is again halving. */
     int width, vectors, left;
-    int id;                /* position in PlanReduction.node */
+    int id; /* position in PlanReduction.node */
 };
 
 enum { PLAN_NODES = 64, PLAN_REDUCTIONS = 16 };
 
 typedef struct PlanReduction {
     const Expr *reduce;
-    const Term *tree;                 /* the kernel's; for maxima, where no order can change a bit, the fastest */
+    const Term *tree; /* the kernel's; for maxima, where no order can change a bit, the fastest */
     const PlanNode *node[PLAN_NODES]; /* in emission order: inner before outer, the root last */
     int nodes;
     const PlanNode *root;
-    const Expr *kept;                 /* stored while this reduction runs, read back later; NULL: nothing */
-    bool scalar_leaves;               /* some FOLD or CUT takes leaves one at a time */
+    const Expr *kept;   /* stored while this reduction runs, read back later; NULL: nothing */
+    bool scalar_leaves; /* some FOLD or CUT takes leaves one at a time */
 } PlanReduction;
 
 typedef struct Plan {
@@ -57,14 +59,14 @@ typedef struct Plan {
     Accumulator accumulator;
     const Target *target;
     Schedule schedule;
-    bool swapped;       /* negative control: leaves 1 and 2 change places */
-    bool *reached;      /* per node of the operator: some output needs it */
-    int axis;           /* the dim passes run over; -1: none */
+    bool swapped;  /* negative control: leaves 1 and 2 change places */
+    bool *reached; /* per node of the operator: some output needs it */
+    int axis;      /* the dim passes run over; -1: none */
     int row_dim[OPERATOR_DIMS];
-    int row_dims;       /* the parallel axes, in order of declaration */
-    bool unit_stride;   /* every tensor that varies along `axis` is consecutive there: vectors can be used */
+    int row_dims;     /* the parallel axes, in order of declaration */
+    bool unit_stride; /* every tensor that varies along `axis` is consecutive there: vectors can be used */
     PlanReduction reduction[PLAN_REDUCTIONS];
-    int reductions;     /* in an order in which each depends only on earlier ones */
+    int reductions; /* in an order in which each depends only on earlier ones */
 } Plan;
 
 /* NULL and *why where this operator or tree has no row kernel (the user sees "skipped: why"). */

@@ -1,8 +1,8 @@
 /* replay.c: runs a plan on leaf names and compares with the term's own walk.
  *
- * Every value is a node of a hash-consed forest: start, step(acc, leaf), join(p, q). Two orders are the same when
- * both end in the same node. The interpreter below does what the pages spell, node kind by node kind; term_walk does what
- * docs/contract.md says. They share the forest, nothing else. */
+ * Every value is a node of a hash-consed forest: start, step(acc, leaf), join(p, q). Two orders are the same
+ * when both end in the same node. The interpreter below does what the pages spell, node kind by node kind;
+ * term_walk does what docs/contract.md says. They share the forest, nothing else. */
 #include "plan/plan.h"
 
 #include <stdlib.h>
@@ -117,7 +117,8 @@ static Span part_at(const PlanNode *cut, Span span, uint64_t part)
 {
     if (cut->term->kind == TERM_LANES) {
         uint64_t lanes = cut->term->size;
-        return (Span){span.first + part * span.stride, (span.count + lanes - 1 - part) / lanes, span.stride * lanes, 0};
+        return (Span){span.first + part * span.stride, (span.count + lanes - 1 - part) / lanes,
+                      span.stride * lanes, 0};
     }
     uint64_t begin = part * span.part, left = span.count - begin;
     return (Span){span.first + begin * span.stride, left < span.part ? left : span.part, span.stride, 0};

@@ -2,13 +2,14 @@
  *
  * | template              | chunk                                    |
  * |-----------------------|------------------------------------------|
- * | int ${name} = 0;      | __t(1);__h(7,name);__t(2);__n(12);       |
- * |     ${body}           | __b(5,1,body,13);                        |
+ * | int ${name} = 0;      | __t(1);__h(5,name);__t(2);__n(12);       |
+ * |     ${body}           | __b(5,3,body,13);                        |
  * | $ for x in xs do      | for __k,x in __e(12,xs) do               |
  * | $ if c then           | if __v(6,c) then                         |
  * | $ include "a.c"       | __i(11,"a.c",__s,"x",x);                 |
  *
- * The numbers are columns, pieces of literal text, and the line itself (for provenance). */
+ * The numbers are columns, pieces of literal text, and the line itself (for provenance). Expressions are
+ * shown as they are in the template; expression.c rewrites them too. */
 #include "template/compile.h"
 
 #include "template/expression.h"

@@ -13,6 +13,8 @@
 enum { PROTOCOL = 1 };
 static const double seconds_default = 24.0;
 static const double cold_share = 0.3; /* of a shape's time, where both a hot and a cold pass are made */
+/* Against a baseline, four times as slow is decided; methods are compared with each other, however slow. */
+static const double seldom_from = 4.0, seldom_from_among_methods = 40.0;
 
 typedef struct Run {
     Arena *arena;
@@ -49,8 +51,14 @@ static BenchTask describe_task(const Run *run, int shape, bool cold)
                        .clock_tick_ns = run->machine.clock_tick_ns,
                        .memory_gbs = run->machine.copy_gbs,
                        .cold = cold,
-                       .processes = run->options.processes > 0 ? run->options.processes : measure_processes(run->comparisons),
-                       .seconds = seconds / plan->shapes * (!both ? 1.0 : cold ? cold_share : 1.0 - cold_share)};
+                       .seldom_from =
+                           plan->compare == COMPARE_METHODS ? seldom_from_among_methods : seldom_from,
+                       .processes = run->options.processes > 0 ? run->options.processes
+                                                               : measure_processes(run->comparisons),
+                       .seconds = seconds / plan->shapes *
+                                  (!both  ? 1.0
+                                   : cold ? cold_share
+                                          : 1.0 - cold_share)};
 }
 
 static int count_steps(const Run *run)
@@ -75,7 +83,8 @@ static void time_shape(Run *run, int shape)
     if (shape == 0)
         run->first = pass;
     if (pass.times.why != NULL) {
-        const char *message = arena_printf(run->arena, "shape %d was not timed: %s", shape + 1, pass.times.why);
+        const char *message =
+            arena_printf(run->arena, "shape %d was not timed: %s", shape + 1, pass.times.why);
         json_array_append_new(run->errors, json_string(message));
         return;
     }
@@ -89,9 +98,10 @@ static void time_shape(Run *run, int shape)
 
 static json_t *collect(Run *run)
 {
-    json_t *bench = json_pack("{s:i, s:s, s:i, s:o, s:O, s:O, s:O}", "version", 1, "family", run->family->name, "protocol",
-                              PROTOCOL, "machine", machine_to_json(&run->machine), "shapes", run->shapes, "skipped",
-                              run->line_up.skipped, "errors", run->errors);
+    json_t *bench =
+        json_pack("{s:i, s:s, s:i, s:o, s:O, s:O, s:O}", "version", 1, "family", run->family->name,
+                  "protocol", PROTOCOL, "machine", machine_to_json(&run->machine), "shapes", run->shapes,
+                  "skipped", run->line_up.skipped, "errors", run->errors);
     const Pass *first = run->first.task != NULL && run->first.times.why == NULL ? &run->first : NULL;
     json_t *compare = compare_to_json(run->arena, run->family, &run->line_up, first, run->machine.threads);
     if (compare != NULL)
@@ -136,8 +146,10 @@ static const char *why_nothing_to_time(const Run *run)
 json_t *bench_family(Arena *arena, Diagnostics *diagnostics, const Family *family, const char *out_dir,
                      BenchOptions options)
 {
-    Run run = {.arena = arena, .family = family, .options = options, .shapes = json_array(), .errors = json_array()};
-    run.line_up = line_up_create(arena, family, out_dir, (LineUpChoice){.verify = options.verify, .with_peers = true});
+    Run run = {
+        .arena = arena, .family = family, .options = options, .shapes = json_array(), .errors = json_array()};
+    run.line_up =
+        line_up_create(arena, family, out_dir, (LineUpChoice){.verify = options.verify, .with_peers = true});
     run.comparisons = line_up_comparisons(&run.line_up);
     json_t *bench = NULL;
     const char *why = why_nothing_to_time(&run);

@@ -9,12 +9,14 @@
 
 typedef struct BenchOptions {
     bool progress;
-    int processes;        /* worker processes; 0: the default */
-    double seconds;       /* aim for the whole family; 0: the default */
-    const json_t *verify; /* content of verify.json; variants that are not verified are not timed. NULL: all are */
+    int processes;  /* worker processes; 0: the default */
+    double seconds; /* aim for the whole family; 0: the default */
+    const json_t
+        *verify; /* content of verify.json; variants that are not verified are not timed. NULL: all are */
 } BenchOptions;
 
-/* Writes bench.json below out_dir/<family>/ and returns its content; NULL when nothing could be timed (reported). */
+/* Writes bench.json below out_dir/<family>/ and returns its content; NULL when nothing could be timed
+ * (reported). */
 json_t *bench_family(Arena *arena, Diagnostics *diagnostics, const Family *family, const char *out_dir,
                      BenchOptions options);
 

@@ -40,13 +40,15 @@ const char *shared_inputs_create(SharedInputs *shared, const Operator *op, const
     for (int i = 0; i < op->inputs; i++) {
         size_t elements = tensor_elements(&op->input[i], shape);
         shared->bytes[i] = elements * sizeof(float) + 1; /* mmap refuses nothing at all */
-        void *mapping = mmap(NULL, shared->bytes[i], PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        void *mapping =
+            mmap(NULL, shared->bytes[i], PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
         if (mapping == MAP_FAILED) {
             shared_inputs_destroy(shared);
             return "not enough memory for the inputs";
         }
         shared->input[i] = mapping;
-        fill_repeating(mapping, elements, row_length(&op->input[i], shape), i == 0 ? data : INPUT_NORMAL, (uint64_t)i + 1);
+        fill_repeating(mapping, elements, row_length(&op->input[i], shape), i == 0 ? data : INPUT_NORMAL,
+                       (uint64_t)i + 1);
     }
     return NULL;
 }
@@ -67,13 +69,15 @@ bool task_is_copy_like(const Operator *op, const Shape *shape)
 
 static size_t copied_bytes(const BenchTask *task)
 {
-    size_t from = tensor_bytes(&task->op->input[0], &task->shape), to = tensor_bytes(&task->op->output[0], &task->shape);
+    size_t from = tensor_bytes(&task->op->input[0], &task->shape),
+           to = tensor_bytes(&task->op->output[0], &task->shape);
     return from < to ? from : to;
 }
 
 double task_memory_bytes(const BenchTask *task, MemoryKind kind)
 {
-    return kind == MEMORY_READ ? work_count(task->op, &task->shape).bytes_in : 2.0 * (double)copied_bytes(task);
+    return kind == MEMORY_READ ? work_count(task->op, &task->shape).bytes_in
+                               : 2.0 * (double)copied_bytes(task);
 }
 
 int buffer_sets_wanted(const BenchTask *task)
@@ -97,7 +101,8 @@ static float *place_buffer(size_t bytes, int process, int tensor, int set)
     return (float *)(mapping + (size_t)LINE * (size_t)((process * 23 + tensor * 17 + set * 7) % 61));
 }
 
-static const char *create_set(CallData *call, const BenchTask *task, const SharedInputs *shared, int process, int set)
+static const char *create_set(CallData *call, const BenchTask *task, const SharedInputs *shared, int process,
+                              int set)
 {
     const Operator *op = task->op;
     call->shape = task->shape;
@@ -110,7 +115,8 @@ static const char *create_set(CallData *call, const BenchTask *task, const Share
         call->input[i] = data;
     }
     for (int o = 0; o < op->outputs; o++) {
-        call->output[o] = place_buffer(tensor_bytes(&op->output[o], &task->shape), process, op->inputs + o, set);
+        call->output[o] =
+            place_buffer(tensor_bytes(&op->output[o], &task->shape), process, op->inputs + o, set);
         if (call->output[o] == NULL)
             return "not enough memory for the buffers";
     }
@@ -119,8 +125,8 @@ static const char *create_set(CallData *call, const BenchTask *task, const Share
     return NULL;
 }
 
-const char *buffer_sets_create(Arena *arena, BufferSets *buffers, const BenchTask *task, const SharedInputs *shared,
-                               int sets, int process)
+const char *buffer_sets_create(Arena *arena, BufferSets *buffers, const BenchTask *task,
+                               const SharedInputs *shared, int sets, int process)
 {
     *buffers = (BufferSets){.set = ARENA_ARRAY(arena, CallData, (size_t)sets), .sets = sets};
     for (int s = 0; s < sets; s++) {

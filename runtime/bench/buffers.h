@@ -11,11 +11,12 @@ typedef struct SharedInputs {
     size_t bytes[OPERATOR_INPUTS];
 } SharedInputs;
 /* NULL when done, else why not. Beyond 4 Mi elements the data repeat: times do not depend on values. */
-const char *shared_inputs_create(SharedInputs *shared, const Operator *op, const Shape *shape, InputKind data);
+const char *shared_inputs_create(SharedInputs *shared, const Operator *op, const Shape *shape,
+                                 InputKind data);
 void shared_inputs_destroy(SharedInputs *shared);
 
-/* One process's own copies: `sets` sets of buffers, each 64-byte aligned and at an offset in its page that differs from process
- * to process. The outputs are not touched before the first call. */
+/* One process's own copies: `sets` sets of buffers, each 64-byte aligned and at an offset in its page that
+ * differs from process to process. The outputs are not touched before the first call. */
 typedef struct BufferSets {
     CallData *set;
     int sets;
@@ -23,7 +24,7 @@ typedef struct BufferSets {
 } BufferSets;
 enum { BUFFER_SETS_LIMIT = 4096 };
 int buffer_sets_wanted(const BenchTask *task);
-const char *buffer_sets_create(Arena *arena, BufferSets *buffers, const BenchTask *task, const SharedInputs *shared,
-                               int sets, int process);
+const char *buffer_sets_create(Arena *arena, BufferSets *buffers, const BenchTask *task,
+                               const SharedInputs *shared, int sets, int process);
 
 #endif

@@ -7,7 +7,8 @@
 /* Nanoseconds since some fixed moment; never runs backwards, not steered in jumps. */
 int64_t clock_nanoseconds(void);
 
-/* The smallest step between two readings that differ, over some hundred pairs: what one tick costs and resolves. */
+/* The smallest step between two readings that differ, over some hundred pairs: what one tick costs and
+ * resolves. */
 int64_t clock_tick(void);
 
 void clock_sleep(int64_t nanoseconds);

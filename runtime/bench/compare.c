@@ -1,7 +1,8 @@
 /* compare.c: running the methods of a spec against each other, bit for bit (see compare.h).
  *
- * Every method runs in a child process; the reference values are computed once, before, in the parent. Differences are absolute:
- * an output near zero would make any relative figure meaningless; the largest magnitude of the output stands beside them. */
+ * Every method runs in a child process; the reference values are computed once, before, in the parent.
+ * Differences are absolute: an output near zero would make any relative figure meaningless; the largest
+ * magnitude of the output stands beside them. */
 #include "bench/compare.h"
 #include "array/inputs.h"
 #include "bench/clock.h"
@@ -15,9 +16,10 @@
 #include <string.h>
 
 enum {
-    RUNS = 200,                /* half of them with more threads than processors: order then depends on the scheduler */
-    CROWD = 4,                 /* times as many threads */
-    ELEMENTS_LIMIT = 1 << 18,  /* of the first output; above, rows are left out: MPFR takes about 10 us per element */
+    RUNS = 200, /* half of them with more threads than processors: order then depends on the scheduler */
+    CROWD = 4,  /* times as many threads */
+    ELEMENTS_LIMIT =
+        1 << 18, /* of the first output; above, rows are left out: MPFR takes about 10 us per element */
     METHOD_LIMIT_S = 60
 };
 static const int64_t runs_limit_ns = 10000000000;
@@ -25,7 +27,7 @@ static const int64_t runs_limit_ns = 10000000000;
 typedef struct Comparison {
     const Family *family;
     const LineUp *line_up;
-    int *entry;  /* one per contract */
+    int *entry; /* one per contract */
     int entries;
     int threads;
     Shape shape; /* of one item */
@@ -67,7 +69,8 @@ static void choose_entries(Arena *arena, Comparison *comparison)
     }
 }
 
-/* ---- data ------------------------------------------------------------------------------------------------ */
+/* ---- data ------------------------------------------------------------------------------------------------
+ */
 
 static const Operator *operator_of(const Comparison *comparison)
 {
@@ -93,8 +96,8 @@ static CallData create_call(Arena *arena, const Operator *op, Shape shape, Input
 }
 
 typedef struct Difference {
-    double most;      /* absolute */
-    size_t elements;  /* that differ */
+    double most;     /* absolute */
+    size_t elements; /* that differ */
 } Difference;
 
 static bool is_same_value(float a, float b)
@@ -119,14 +122,16 @@ static Difference compare_outputs(const Operator *op, const CallData *a, const C
 {
     Difference all = {0};
     for (int o = 0; o < op->outputs; o++) {
-        Difference one = compare_values(a->output[o], b->output[o], tensor_elements(&op->output[o], &a->shape));
+        Difference one =
+            compare_values(a->output[o], b->output[o], tensor_elements(&op->output[o], &a->shape));
         all.most = fmax(all.most, one.most);
         all.elements += one.elements;
     }
     return all;
 }
 
-/* ---- methods: in the child --------------------------------------------------------------------------------- */
+/* ---- methods: in the child
+ * --------------------------------------------------------------------------------- */
 
 typedef struct Job {
     const Comparison *comparison;
@@ -161,8 +166,8 @@ static double largest_magnitude(const Operator *op, const CallData *call)
     return most;
 }
 
-static void repeat_calls(const Comparison *comparison, const Kernel *kernel, const CallData *first, CallData *again,
-                         FILE *out)
+static void repeat_calls(const Comparison *comparison, const Kernel *kernel, const CallData *first,
+                         CallData *again, FILE *out)
 {
     int runs = 0, differing = 0;
     double most = 0.0;
@@ -184,7 +189,8 @@ static void run_method(void *context, FILE *out)
     const Operator *op = operator_of(comparison);
     Arena *arena = arena_create();
     kernel_prepare_thread();
-    setenv("KMP_BLOCKTIME", "1", 0); /* with more threads than processors, spinning ones only stand in the way */
+    setenv("KMP_BLOCKTIME", "1",
+           0); /* with more threads than processors, spinning ones only stand in the way */
     Kernel *kernel = open_method(arena, comparison, job->method, out);
     Kernel *standard = open_method(arena, comparison, 0, out);
     if (kernel == NULL || standard == NULL)
@@ -200,7 +206,8 @@ static void run_method(void *context, FILE *out)
     repeat_calls(comparison, kernel, &first, &again, out);
 }
 
-/* ---- methods: in the parent ---------------------------------------------------------------------------------- */
+/* ---- methods: in the parent
+ * ---------------------------------------------------------------------------------- */
 
 typedef struct MethodRun {
     double standard, ulps, magnitude, run_to_run;
@@ -215,7 +222,8 @@ static MethodRun run_in_child(Arena *arena, const Comparison *comparison, int me
     MethodRun run = {0};
     run.why = child_run(arena, (ChildLimits){.seconds = METHOD_LIMIT_S}, run_method, &job, &text);
     char *rest = NULL;
-    for (char *line = text.data ? strtok_r(text.data, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest)) {
+    for (char *line = text.data ? strtok_r(text.data, "\n", &rest) : NULL; line;
+         line = strtok_r(NULL, "\n", &rest)) {
         sscanf(line, "standard %lf", &run.standard);
         sscanf(line, "ulps %lf", &run.ulps);
         sscanf(line, "magnitude %lf", &run.magnitude);
@@ -234,14 +242,21 @@ static void evaluate_exactly(Arena *arena, Comparison *comparison)
     const Operator *op = operator_of(comparison);
     CallData call = create_call(arena, op, comparison->shape, comparison->data);
     for (int o = 0; o < op->outputs; o++)
-        comparison->exact[o] = ARENA_ARRAY(arena, double, tensor_elements(&op->output[o], &comparison->shape) + 1);
+        comparison->exact[o] =
+            ARENA_ARRAY(arena, double, tensor_elements(&op->output[o], &comparison->shape) + 1);
     mpfr_evaluate(op, &call, comparison->exact);
 }
 
-static const char *method_label(const Comparison *comparison, int method)
+/* The spec's name for it, else its tree: what rows differ in. */
+static const char *method_label(Arena *arena, const Comparison *comparison, int method)
 {
     const Variant *variant = comparison->line_up->variant[comparison->entry[method]];
-    return variant->label ? variant->label : variant->id;
+    if (variant->label != NULL)
+        return variant->label;
+    const char *tree = term_short_text(arena, variant->tree);
+    return variant->accumulator == ACCUMULATOR_F32
+               ? tree
+               : arena_printf(arena, "%s in %s", tree, accumulator_name(variant->accumulator));
 }
 
 static double method_time(Arena *arena, const Comparison *comparison, const Pass *pass, int method)
@@ -254,8 +269,9 @@ static json_t *method_to_json(Arena *arena, const Comparison *comparison, int me
                               const MethodFact *fact)
 {
     const Variant *variant = comparison->line_up->variant[comparison->entry[method]];
-    json_t *row = json_pack("{s:s, s:s, s:s, s:s}", "label", method_label(comparison, method), "id", variant->id, "tree",
-                            term_short_text(arena, variant->tree), "target", variant->target->name);
+    json_t *row =
+        json_pack("{s:s, s:s, s:s, s:s}", "label", method_label(arena, comparison, method), "id", variant->id,
+                  "tree", term_short_text(arena, variant->tree), "target", variant->target->name);
     if (!isnan(fact->time_ns))
         json_object_set_new(row, "time_ns", json_real(fact->time_ns));
     if (run->why != NULL) {
@@ -273,7 +289,8 @@ static json_t *method_to_json(Arena *arena, const Comparison *comparison, int me
 }
 
 /* How many times as fast as the chosen method each other one is, as an interval over processes. */
-static void set_gains(Arena *arena, const Comparison *comparison, const Pass *pass, MethodFact *fact, int facts)
+static void set_gains(Arena *arena, const Comparison *comparison, const Pass *pass, MethodFact *fact,
+                      int facts)
 {
     int chosen = compare_choose_method(fact, facts);
     for (int i = 0; i < facts && chosen >= 0; i++) {
@@ -296,7 +313,7 @@ static json_t *compare_methods(Arena *arena, Comparison *comparison, const Pass 
     for (int m = 0; m < methods; m++) {
         MethodRun run = run_in_child(arena, comparison, m);
         const Term *tree = comparison->line_up->variant[comparison->entry[m]]->tree;
-        fact[m] = (MethodFact){.label = method_label(comparison, m),
+        fact[m] = (MethodFact){.label = method_label(arena, comparison, m),
                                .time_ns = method_time(arena, comparison, pass, m),
                                .run_to_run = run.run_to_run,
                                .from_standard = run.standard,
@@ -307,14 +324,17 @@ static json_t *compare_methods(Arena *arena, Comparison *comparison, const Pass 
     }
     if (pass != NULL)
         set_gains(arena, comparison, pass, fact, facts);
-    const char *note = arena_printf(arena, "differences are absolute; run to run: the largest over %d more calls, half of "
-                                    "them with %d threads, half with %d", RUNS, comparison->threads,
-                                    comparison->threads * CROWD);
-    return json_pack("{s:s, s:s, s:o, s:s}", "kind", "methods", "difference", note, "rows", rows, "recommendation",
-                     compare_recommend(arena, fact, facts));
+    const char *note =
+        arena_printf(arena,
+                     "differences are absolute; run to run: the largest over %d more calls, half of "
+                     "them with %d threads, half with %d",
+                     RUNS, comparison->threads, comparison->threads * CROWD);
+    return json_pack("{s:s, s:s, s:o, s:s}", "kind", "methods", "difference", note, "rows", rows,
+                     "recommendation", compare_recommend(arena, fact, facts));
 }
 
-/* ---- the recommendation ------------------------------------------------------------------------------------------ */
+/* ---- the recommendation
+ * ------------------------------------------------------------------------------------------ */
 
 static bool is_candidate(const MethodFact *fact, const MethodFact *standard)
 {
@@ -340,7 +360,8 @@ static const char *describe_gain(Arena *arena, const MethodFact *fact)
 {
     if (fact->gain_high <= 0.0)
         return "was not timed";
-    const char *interval = arena_printf(arena, "(%.3f to %.3f times its speed)", fact->gain_low, fact->gain_high);
+    const char *interval =
+        arena_printf(arena, "(%.3f to %.3f times its speed)", fact->gain_low, fact->gain_high);
     if (fact->gain_high < 1.0)
         return arena_printf(arena, "is slower %s", interval);
     if (fact->gain_low <= 1.0)
@@ -361,21 +382,25 @@ const char *compare_recommend(Arena *arena, const MethodFact *fact, int facts)
     if (chosen < 0)
         return "No recommendation: no method is deterministic, timed, and as accurate as the first one.";
     const MethodFact *best = &fact[chosen];
-    const char *text = arena_printf(arena, "Use '%s': among the methods that give the same bits on every run and are as "
-                                    "accurate as '%s' (%.2f ulps) it is the fastest, %.1f us and %.2f ulps at most.",
-                                    best->label, fact[0].label, fact[0].max_ulps, best->time_ns / 1e3, best->max_ulps);
+    const char *text =
+        arena_printf(arena,
+                     "Use '%s': among the methods that give the same bits on every run and are as "
+                     "accurate as '%s' (%.2f ulps) it is the fastest, %.1f us and %.2f ulps at most.",
+                     best->label, fact[0].label, fact[0].max_ulps, best->time_ns / 1e3, best->max_ulps);
     if (chosen != 0 && !isnan(fact[0].time_ns))
         text = arena_printf(arena, "%s '%s' takes %.2f times as long.", text, fact[0].label,
                             fact[0].time_ns / best->time_ns);
     for (int i = 0; i < facts; i++)
         if (!fact[i].deterministic && !isinf(fact[i].max_ulps))
-            text = arena_printf(arena, "%s '%s' %s, and %s: %s.", text, fact[i].label, describe_gain(arena, &fact[i]),
-                                describe_price(arena, &fact[i]),
-                                fact[i].gain_low > 1.0 ? "speed is bought with reproducibility" : "nothing is gained by it");
+            text = arena_printf(arena, "%s '%s' %s, and %s: %s.", text, fact[i].label,
+                                describe_gain(arena, &fact[i]), describe_price(arena, &fact[i]),
+                                fact[i].gain_low > 1.0 ? "speed is bought with reproducibility"
+                                                       : "nothing is gained by it");
     return text;
 }
 
-/* ---- batches ----------------------------------------------------------------------------------------------------- */
+/* ---- batches
+ * ----------------------------------------------------------------------------------------------------- */
 
 /* Item 0 is the first part of a stacked tensor only where the first dim is outermost. */
 static bool stacks(const Operator *op)
@@ -418,19 +443,22 @@ static void run_batches(void *context, FILE *out)
         CallData call = create_call(arena, op, stacked, comparison->data);
         kernel_call(kernel, &call);
         Difference difference = compare_values(alone.output[0], call.output[0], elements);
-        size_t differing = count_differing_rows(alone.output[0], call.output[0], rows, rows ? elements / rows : 0);
+        size_t differing =
+            count_differing_rows(alone.output[0], call.output[0], rows, rows ? elements / rows : 0);
         fprintf(out, "batch %d %zu %zu %.9g\n", plan->batch[b], rows, differing, difference.most);
     }
 }
 
-static const char *read_batches(Arena *arena, const Comparison *comparison, int method, BatchFact *fact, int *facts)
+static const char *read_batches(Arena *arena, const Comparison *comparison, int method, BatchFact *fact,
+                                int *facts)
 {
     Job job = {comparison, method};
     Buffer text = {0};
     const char *why = child_run(arena, (ChildLimits){.seconds = METHOD_LIMIT_S}, run_batches, &job, &text);
     char *rest = NULL;
-    for (char *line = text.data ? strtok_r(text.data, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest)) {
-        BatchFact one = {.label = method_label(comparison, method)};
+    for (char *line = text.data ? strtok_r(text.data, "\n", &rest) : NULL; line;
+         line = strtok_r(NULL, "\n", &rest)) {
+        BatchFact one = {.label = method_label(arena, comparison, method)};
         if (sscanf(line, "batch %d %zu %zu %lf", &one.batch, &one.rows, &one.differing, &one.difference) == 4)
             fact[(*facts)++] = one;
         else if (strncmp(line, "why ", 4) == 0)
@@ -443,10 +471,11 @@ static const char *read_batches(Arena *arena, const Comparison *comparison, int 
 static json_t *batch_to_json(Arena *arena, const Comparison *comparison, int method, const BatchFact *fact)
 {
     const Variant *variant = comparison->line_up->variant[comparison->entry[method]];
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:f, s:I, s:I, s:b}", "label", fact->label, "id", variant->id, "tree",
-                     term_short_text(arena, variant->tree), "target", variant->target->name, "batch", fact->batch,
-                     "max_difference", fact->difference, "rows_differing", (json_int_t)fact->differing, "rows",
-                     (json_int_t)fact->rows, "invariant", fact->differing == 0);
+    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:f, s:I, s:I, s:b}", "label", fact->label, "id", variant->id,
+                     "tree", term_short_text(arena, variant->tree), "target", variant->target->name, "batch",
+                     fact->batch, "max_difference", fact->difference, "rows_differing",
+                     (json_int_t)fact->differing, "rows", (json_int_t)fact->rows, "invariant",
+                     fact->differing == 0);
 }
 
 static json_t *compare_batches(Arena *arena, const Comparison *comparison)
@@ -461,11 +490,12 @@ static json_t *compare_batches(Arena *arena, const Comparison *comparison)
         for (int i = from; i < facts; i++)
             json_array_append_new(rows, batch_to_json(arena, comparison, m, &fact[i]));
         if (why != NULL)
-            json_array_append_new(failures, json_pack("{s:s, s:s}", "what", method_label(comparison, m), "why", why));
+            json_array_append_new(
+                failures, json_pack("{s:s, s:s}", "what", method_label(arena, comparison, m), "why", why));
     }
     return json_pack("{s:s, s:s, s:o, s:o, s:s}", "kind", "batch", "difference",
-                     "absolute; the first item's rows alone against the same rows inside the batch", "rows", rows,
-                     "failures", failures, "finding", compare_find_batch(arena, fact, facts));
+                     "absolute; the first item's rows alone against the same rows inside the batch", "rows",
+                     rows, "failures", failures, "finding", compare_find_batch(arena, fact, facts));
 }
 
 static bool is_first_of_label(const BatchFact *fact, int i)
@@ -496,17 +526,22 @@ const char *compare_find_batch(Arena *arena, const BatchFact *fact, int facts)
         methods++;
         invariant += worst < 0;
         if (worst >= 0)
-            broken = arena_printf(arena, "%s '%s' does not: in a batch of %d, %zu of the first item's %zu rows differ from "
-                                  "the same rows alone, by up to %.2g.", broken, fact[worst].label, fact[worst].batch,
-                                  fact[worst].differing, fact[worst].rows, fact[worst].difference);
+            broken = arena_printf(
+                arena,
+                "%s '%s' does not: in a batch of %d, %zu of the first item's %zu rows differ from "
+                "the same rows alone, by up to %.2g.",
+                broken, fact[worst].label, fact[worst].batch, fact[worst].differing, fact[worst].rows,
+                fact[worst].difference);
     }
     if (invariant == methods)
-        return arena_printf(arena, "All %d methods give a row the same bits alone and in every batch tried.", methods);
-    return arena_printf(arena, "%d of %d methods give a row the same bits alone and in every batch tried.%s", invariant,
-                        methods, broken);
+        return arena_printf(arena, "All %d methods give a row the same bits alone and in every batch tried.",
+                            methods);
+    return arena_printf(arena, "%d of %d methods give a row the same bits alone and in every batch tried.%s",
+                        invariant, methods, broken);
 }
 
-/* ---- entry point ------------------------------------------------------------------------------------------------- */
+/* ---- entry point
+ * ------------------------------------------------------------------------------------------------- */
 
 static Shape limited_shape(const Operator *op, Shape shape)
 {
@@ -515,7 +550,8 @@ static Shape limited_shape(const Operator *op, Shape shape)
     return shape;
 }
 
-json_t *compare_to_json(Arena *arena, const Family *family, const LineUp *line_up, const Pass *pass, int threads)
+json_t *compare_to_json(Arena *arena, const Family *family, const LineUp *line_up, const Pass *pass,
+                        int threads)
 {
     const BenchPlan *plan = &family->bench;
     if (plan->compare == COMPARE_NONE || plan->shapes == 0)
@@ -532,6 +568,7 @@ json_t *compare_to_json(Arena *arena, const Family *family, const LineUp *line_u
         return compare_methods(arena, &comparison, pass);
     if (stacks(family->op))
         return compare_batches(arena, &comparison);
-    return json_pack("{s:s, s:[], s:s}", "kind", "batch", "rows", "finding",
-                     "Nothing was compared: the operator's first dim is not the outermost of every tensor that has it.");
+    return json_pack(
+        "{s:s, s:[], s:s}", "kind", "batch", "rows", "finding",
+        "Nothing was compared: the operator's first dim is not the outermost of every tensor that has it.");
 }

@@ -1,6 +1,7 @@
 /* entry.h: what a run times: one entry per kernel, baseline, peer or memory operation.
  *
- * The timing protocol knows entries, an operator (for the signature) and a shape; it does not know families or specs. */
+ * The timing protocol knows entries, an operator (for the signature) and a shape; it does not know families
+ * or specs. */
 #ifndef SAMEBITS_ENTRY_H
 #define SAMEBITS_ENTRY_H
 
@@ -28,7 +29,8 @@ typedef struct BenchEntry {
     int twin;           /* ENTRY_CONTROL: the entry that this one repeats */
 } BenchEntry;
 
-/* One shape to be timed. entry[baseline] is what others are compared with; baseline_again is its second copy. */
+/* One shape to be timed. entry[baseline] is what others are compared with; baseline_again is its second copy.
+ */
 typedef struct BenchTask {
     const Operator *op;
     Shape shape;
@@ -39,8 +41,9 @@ typedef struct BenchTask {
     int threads;
     size_t cache_bytes;
     double clock_tick_ns;
-    double memory_gbs; /* for guessing how long a cold pass takes; 0: not known */
-    bool cold;      /* buffers rotate through more than twice the last-level cache */
+    double memory_gbs;  /* for guessing how long a cold pass takes; 0: not known */
+    bool cold;          /* buffers rotate through more than twice the last-level cache */
+    double seldom_from; /* entries this many times as slow as the fastest are timed once per process */
     int processes;
     double seconds; /* to aim for */
 } BenchTask;

@@ -1,7 +1,8 @@
 /* figures.c: the figures this project asks of itself.
  *
- * The best tree of a shape is chosen in one run and timed in another, in fresh processes, because the winner of a selection is
- * flattered. Every ratio is of times measured in turn in the same run; the asked figures are ratios for that reason. */
+ * The best tree of a shape is chosen in one run and timed in another, in fresh processes, because the winner
+ * of a selection is flattered. Every ratio is of times measured in turn in the same run; the asked figures
+ * are ratios for that reason. */
 #include "bench/figures.h"
 #include "bench/line_up.h"
 #include "bench/machine.h"
@@ -37,8 +38,8 @@ typedef struct Figures {
 typedef struct Figure {
     const char *work, *unit;
     double asked, value, low, high;
-    bool at_most;   /* else at least */
-    double leeway;  /* a noise floor, where the figure asks for "as fast" */
+    bool at_most;  /* else at least */
+    double leeway; /* a noise floor, where the figure asks for "as fast" */
     const char *note;
 } Figure;
 
@@ -52,8 +53,8 @@ static void put_interval(json_t *row, const Figure *figure)
 
 static void put_figure(Figures *figures, Figure figure)
 {
-    json_t *row = json_pack("{s:s, s:f, s:b, s:s}", "work", figure.work, "asked", figure.asked, "at_most", figure.at_most,
-                            "unit", figure.unit);
+    json_t *row = json_pack("{s:s, s:f, s:b, s:s}", "work", figure.work, "asked", figure.asked, "at_most",
+                            figure.at_most, "unit", figure.unit);
     if (isfinite(figure.value)) {
         bool reached = figure.at_most ? figure.value <= figure.asked
                                       : figure.value >= figure.asked * (1.0 - figure.leeway);
@@ -68,14 +69,17 @@ static void put_figure(Figures *figures, Figure figure)
     json_array_append_new(figures->rows, row);
 }
 
-static void put_unmeasured(Figures *figures, const char *work, double asked, const char *unit, const char *why)
+static void put_unmeasured(Figures *figures, const char *work, double asked, const char *unit,
+                           const char *why)
 {
     put_figure(figures, (Figure){.work = work, .asked = asked, .unit = unit, .value = NAN, .note = why});
 }
 
-/* ---- a spec, built ----------------------------------------------------------------------------------------- */
+/* ---- a spec, built
+ * ----------------------------------------------------------------------------------------- */
 
-/* NULL after reporting. A family read for figures is this function's own; emit_family may turn variants into skips. */
+/* NULL after reporting. A family read for figures is this function's own; emit_family may turn variants into
+ * skips. */
 static Family *build_spec(Figures *figures, const char *spec, const AxisOverride *overrides, int count)
 {
     Arena *arena = figures->arena;
@@ -84,14 +88,16 @@ static Family *build_spec(Figures *figures, const char *spec, const AxisOverride
     if (family == NULL || !emit_family(arena, figures->diagnostics, family, figures->out_dir))
         return NULL;
     BuildResult result;
-    if (!build_run(arena, figures->diagnostics, family, figures->out_dir, false, figures->progress.shown, &result))
+    if (!build_run(arena, figures->diagnostics, family, figures->out_dir, false, figures->progress.shown,
+                   &result))
         return NULL;
     const char **why = ARENA_ARRAY(arena, const char *, (size_t)baseline_count);
     build_run_baselines(arena, figures->diagnostics, family, figures->out_dir, figures->progress.shown, why);
     return family;
 }
 
-/* ---- is it right? -------------------------------------------------------------------------------------------- */
+/* ---- is it right?
+ * -------------------------------------------------------------------------------------------- */
 
 typedef struct Check {
     const Operator *op;
@@ -142,7 +148,8 @@ static bool is_right(Figures *figures, const Operator *op, const BenchEntry *ent
     return right;
 }
 
-/* ---- one shape: choose, then time again ------------------------------------------------------------------------ */
+/* ---- one shape: choose, then time again
+ * ------------------------------------------------------------------------ */
 
 typedef struct Site {
     const Family *family;
@@ -152,8 +159,8 @@ typedef struct Site {
     int best, rival; /* entries; rival: the fastest whose order is not fixed, or -1 */
 } Site;
 
-static BenchTask describe_task(const Figures *figures, const Family *family, const LineUp *line_up, Shape shape,
-                               double seconds)
+static BenchTask describe_task(const Figures *figures, const Family *family, const LineUp *line_up,
+                               Shape shape, double seconds)
 {
     Work work = work_count(family->op, &shape);
     return (BenchTask){.op = family->op,
@@ -168,6 +175,7 @@ static BenchTask describe_task(const Figures *figures, const Family *family, con
                        .clock_tick_ns = figures->machine.clock_tick_ns,
                        .memory_gbs = figures->machine.copy_gbs,
                        .cold = work.bytes_in + work.bytes_out > (double)figures->machine.cache_bytes,
+                       .seldom_from = 8.0,
                        .processes = measure_processes(line_up_comparisons(line_up)),
                        .seconds = seconds};
 }
@@ -182,8 +190,10 @@ static int find_fastest(Figures *figures, const LineUp *line_up, const Times *ti
 {
     int fastest = -1;
     for (int e = 0; e < line_up->entries; e++)
-        if (line_up->variant[e] != NULL && times_has(times, e) && term_is_fixed(line_up->variant[e]->tree) == fixed &&
-            (fastest < 0 || times_median(figures->arena, times, e) < times_median(figures->arena, times, fastest)))
+        if (line_up->variant[e] != NULL && times_has(times, e) &&
+            term_is_fixed(line_up->variant[e]->tree) == fixed &&
+            (fastest < 0 ||
+             times_median(figures->arena, times, e) < times_median(figures->arena, times, fastest)))
             fastest = e;
     return fastest;
 }
@@ -202,7 +212,8 @@ static bool is_finalist(const void *context, const Variant *variant)
 static Finalists select_finalists(Figures *figures, const Family *family, Shape shape, const char **why)
 {
     Finalists finalists = {0};
-    LineUp line_up = line_up_create(figures->arena, family, figures->out_dir, (LineUpChoice){.wants = is_vector_variant});
+    LineUp line_up =
+        line_up_create(figures->arena, family, figures->out_dir, (LineUpChoice){.wants = is_vector_variant});
     *why = line_up.baseline < 0 ? "nothing was built" : NULL;
     if (*why == NULL) {
         BenchTask task = describe_task(figures, family, &line_up, shape, selection_seconds);
@@ -231,11 +242,13 @@ static const char *time_site(Figures *figures, Site *site, const Family *family,
     Finalists finalists = select_finalists(figures, family, site->shape, &why);
     if (why != NULL)
         return why;
-    site->line_up = line_up_create(figures->arena, family, figures->out_dir,
-                                   (LineUpChoice){.wants = is_finalist, .context = &finalists, .with_peers = true});
+    site->line_up =
+        line_up_create(figures->arena, family, figures->out_dir,
+                       (LineUpChoice){.wants = is_finalist, .context = &finalists, .with_peers = true});
     BenchTask *task = ARENA_NEW(figures->arena, BenchTask);
     *task = describe_task(figures, family, &site->line_up, site->shape, final_seconds);
-    site->pass = outcome_time_pass(figures->arena, task, NULL, line_up_comparisons(&site->line_up), &figures->progress);
+    site->pass = outcome_time_pass(figures->arena, task, NULL, line_up_comparisons(&site->line_up),
+                                   &figures->progress);
     site->best = line_up_find(&site->line_up, finalists.variant[1]->id);
     site->rival = finalists.variant[0] ? line_up_find(&site->line_up, finalists.variant[0]->id) : -1;
     if (site->pass.times.why != NULL)
@@ -245,7 +258,8 @@ static const char *time_site(Figures *figures, Site *site, const Family *family,
     return NULL;
 }
 
-/* ---- figures of one site ------------------------------------------------------------------------------------------ */
+/* ---- figures of one site
+ * ------------------------------------------------------------------------------------------ */
 
 typedef struct Against {
     const char *entry; /* id in the line-up; "copy": the fastest copy of the run */
@@ -280,8 +294,9 @@ static void put_site_figure(Figures *figures, const Site *site, const Against *a
         return;
     }
     bool is_baseline = opponent == site->line_up.baseline;
-    Ratio ratio = times_ratio(figures->arena, times, opponent, is_baseline ? site->line_up.baseline_again : -1, site->best,
-                              site->pass.comparisons);
+    Ratio ratio =
+        times_ratio(figures->arena, times, opponent, is_baseline ? site->line_up.baseline_again : -1,
+                    site->best, site->pass.comparisons);
     const char *tree = term_short_text(figures->arena, site->line_up.variant[site->best]->tree);
     double floor = expm1(site->pass.noise_floor);
     put_figure(figures, (Figure){.work = work,
@@ -291,7 +306,8 @@ static void put_site_figure(Figures *figures, const Site *site, const Against *a
                                  .low = exp(ratio.interval.low),
                                  .high = exp(ratio.interval.high),
                                  .leeway = against->as_fast ? floor : 0.0,
-                                 .note = arena_printf(figures->arena, "%s; noise floor %.1f %%", tree, 100.0 * floor)});
+                                 .note = arena_printf(figures->arena, "%s; noise floor %.1f %%", tree,
+                                                      100.0 * floor)});
 }
 
 static void put_site(Figures *figures, const Family *family, const char *name, size_t rows, size_t cols,
@@ -304,14 +320,16 @@ static void put_site(Figures *figures, const Family *family, const char *name, s
             put_site_figure(figures, &site, &against[i]);
             continue;
         }
-        const char *work = arena_printf(figures->arena, "%s avx2, %zu x %zu, %s", name, rows, cols, against[i].words);
+        const char *work =
+            arena_printf(figures->arena, "%s avx2, %zu x %zu, %s", name, rows, cols, against[i].words);
         put_unmeasured(figures, work, against[i].asked, "times as fast", why);
     }
     if (site.line_up.skipped != NULL)
         line_up_destroy(&site.line_up);
 }
 
-/* ---- the table of figures --------------------------------------------------------------------------------------------- */
+/* ---- the table of figures
+ * --------------------------------------------------------------------------------------------- */
 
 #define COUNT(array) ((int)(sizeof(array) / sizeof *(array)))
 
@@ -336,9 +354,10 @@ static void put_sum(Figures *figures)
 
 static void put_softmax_and_layernorm(Figures *figures)
 {
-    static const Against softmax[] = {{"fastmath-libmvec", 1.0, true, "against clang -Ofast with libmvec's expf"},
-                                      {"fastmath", 3.0, false, "against clang -Ofast with scalar expf"},
-                                      {"onednn", 1.2, false, "against oneDNN held to AVX2"}};
+    static const Against softmax[] = {
+        {"fastmath-libmvec", 1.0, true, "against clang -Ofast with libmvec's expf"},
+        {"fastmath", 3.0, false, "against clang -Ofast with scalar expf"},
+        {"onednn", 1.2, false, "against oneDNN held to AVX2"}};
     static const Against peer[] = {{"onednn", 1.2, false, "against oneDNN held to AVX2"}};
     const Family *family = build_spec(figures, "softmax", NULL, 0);
     put_site(figures, family, "softmax", 512, 1024, softmax, COUNT(softmax));
@@ -348,7 +367,8 @@ static void put_softmax_and_layernorm(Figures *figures)
     put_site(figures, family, "layernorm", 4096, 4096, peer, COUNT(peer));
 }
 
-/* Orders that promise nothing or little, beside the ones that are fixed: is anything gained by giving up the order? */
+/* Orders that promise nothing or little, beside the ones that are fixed: is anything gained by giving up the
+ * order? */
 static const char free_orders[] = "chunk(1024, lanes(32), pairwise), lanes(32), chunk(256, lanes(32), seq), "
                                   "chunk(1024, lanes(32), completion), chunk(256, lanes(32), completion), "
                                   "split(auto, lanes(32), seq), split(auto, lanes(32), completion)";
@@ -356,17 +376,19 @@ static const char free_orders[] = "chunk(1024, lanes(32), pairwise), lanes(32), 
 static void put_determinism(Figures *figures, const char *spec, size_t rows, size_t cols)
 {
     const AxisOverride overrides[] = {{"tree", free_orders}, {"target", "avx2"}};
-    const char *work = arena_printf(figures->arena, "%s avx2, %zu x %zu, fixed order against the fastest of any kind", spec,
-                                    rows, cols);
+    const char *work = arena_printf(
+        figures->arena, "%s avx2, %zu x %zu, fixed order against the fastest of any kind", spec, rows, cols);
     Site site;
-    const char *why = time_site(figures, &site, build_spec(figures, spec, overrides, COUNT(overrides)), rows, cols);
+    const char *why =
+        time_site(figures, &site, build_spec(figures, spec, overrides, COUNT(overrides)), rows, cols);
     if (why == NULL && site.rival < 0)
         why = "no variant without a fixed order could be timed";
     if (why != NULL) {
         put_unmeasured(figures, work, 0.98, "times as fast", why);
         return;
     }
-    Ratio ratio = times_ratio(figures->arena, &site.pass.times, site.rival, -1, site.best, site.pass.comparisons);
+    Ratio ratio =
+        times_ratio(figures->arena, &site.pass.times, site.rival, -1, site.best, site.pass.comparisons);
     const char *fixed = term_short_text(figures->arena, site.line_up.variant[site.best]->tree);
     const char *rival = term_short_text(figures->arena, site.line_up.variant[site.rival]->tree);
     put_figure(figures, (Figure){.work = work,
@@ -379,7 +401,8 @@ static void put_determinism(Figures *figures, const char *spec, size_t rows, siz
     line_up_destroy(&site.line_up);
 }
 
-/* ---- generating ------------------------------------------------------------------------------------------------------- */
+/* ---- generating
+ * ------------------------------------------------------------------------------------------------------- */
 
 /* 125 chunk sizes, two lane counts, two outer shapes, two targets: 1,000 variants. */
 static const char *thousand_trees(Arena *arena)
@@ -389,8 +412,8 @@ static const char *thousand_trees(Arena *arena)
     for (int size = 1; size <= 125; size++)
         for (int lanes = 16; lanes <= 32; lanes += 16)
             for (int outer = 0; outer < 2; outer++)
-                buffer_printf(&text, "%schunk(%d, lanes(%d), %s)", text.size > 5 ? ", " : "", 32 * size, lanes,
-                              outer ? "pairwise" : "seq");
+                buffer_printf(&text, "%schunk(%d, lanes(%d), %s)", text.size > 5 ? ", " : "", 32 * size,
+                              lanes, outer ? "pairwise" : "seq");
     char *list = arena_copy(arena, buffer_string(&text));
     buffer_destroy(&text);
     return list;
@@ -403,9 +426,13 @@ static double seconds_now(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-typedef struct Generation { double seconds, megabytes; const char *why; } Generation;
+typedef struct Generation {
+    double seconds, megabytes;
+    const char *why;
+} Generation;
 
-/* This program, started anew, as a user starts it: its peak memory is then its own. child_exec does not give a child's memory. */
+/* This program, started anew, as a user starts it: its peak memory is then its own. child_exec does not give
+ * a child's memory. */
 static Generation time_generation(Figures *figures)
 {
     char self[4096];
@@ -420,12 +447,14 @@ static Generation time_generation(Figures *figures)
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
-        execl(self, self, "generate", spec, "-a", trees, "-a", "target=c,avx2", "--out", out, "-q", (char *)NULL);
+        execl(self, self, "generate", spec, "-a", trees, "-a", "target=c,avx2", "--out", out, "-q",
+              (char *)NULL);
         _exit(127);
     }
     int status = -1;
     struct rusage usage = {0};
-    if (child < 0 || wait4(child, &status, 0, &usage) != child || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+    if (child < 0 || wait4(child, &status, 0, &usage) != child || !WIFEXITED(status) ||
+        WEXITSTATUS(status) != 0)
         return (Generation){.why = "`samebits generate` failed"};
     return (Generation){.seconds = seconds_now() - begin, .megabytes = (double)usage.ru_maxrss / 1024.0};
 }
@@ -434,13 +463,22 @@ static void put_generation(Figures *figures)
 {
     Generation generation = time_generation(figures);
     bool failed = generation.why != NULL;
-    put_figure(figures, (Figure){.work = "generating 1,000 variants, time", .unit = "s", .asked = 2.0, .at_most = true,
-                                 .value = failed ? NAN : generation.seconds, .note = generation.why});
-    put_figure(figures, (Figure){.work = "generating 1,000 variants, memory", .unit = "MB", .asked = 100.0,
-                                 .at_most = true, .value = failed ? NAN : generation.megabytes, .note = generation.why});
+    put_figure(figures, (Figure){.work = "generating 1,000 variants, time",
+                                 .unit = "s",
+                                 .asked = 2.0,
+                                 .at_most = true,
+                                 .value = failed ? NAN : generation.seconds,
+                                 .note = generation.why});
+    put_figure(figures, (Figure){.work = "generating 1,000 variants, memory",
+                                 .unit = "MB",
+                                 .asked = 100.0,
+                                 .at_most = true,
+                                 .value = failed ? NAN : generation.megabytes,
+                                 .note = generation.why});
 }
 
-/* ---- compiling -------------------------------------------------------------------------------------------------------- */
+/* ---- compiling
+ * -------------------------------------------------------------------------------------------------------- */
 
 static double children_seconds(void)
 {
@@ -453,15 +491,20 @@ static double children_seconds(void)
 /* Processor time of everything that ran, over the objects made: the same on one core and on many. */
 static void put_compilation(Figures *figures)
 {
-    Figure figure = {.work = "compiling one variant (rmsnorm avx2)", .unit = "s", .asked = 0.3, .at_most = true,
-                     .value = NAN, .note = "nothing was compiled"};
+    Figure figure = {.work = "compiling one variant (rmsnorm avx2)",
+                     .unit = "s",
+                     .asked = 0.3,
+                     .at_most = true,
+                     .value = NAN,
+                     .note = "nothing was compiled"};
     const AxisOverride overrides[] = {{"target", "avx2"}};
     const Family *family = build_spec(figures, "rmsnorm", overrides, COUNT(overrides));
     BuildResult result = {0};
     for (int v = 0; family != NULL && v < family->variants; v++)
         remove(build_object_path(figures->arena, family, &family->variant[v], figures->out_dir, 0));
     double before = children_seconds();
-    if (family != NULL && build_run(figures->arena, figures->diagnostics, family, figures->out_dir, false, false, &result) &&
+    if (family != NULL &&
+        build_run(figures->arena, figures->diagnostics, family, figures->out_dir, false, false, &result) &&
         result.compiled > 0) {
         figure.value = (children_seconds() - before) / result.compiled;
         figure.note = arena_printf(figures->arena, "%d objects", result.compiled);
@@ -469,7 +512,9 @@ static void put_compilation(Figures *figures)
     put_figure(figures, figure);
 }
 
-/* ---- all -------------------------------------------------------------------------------------------------------------- */
+/* ---- all
+ * --------------------------------------------------------------------------------------------------------------
+ */
 
 static const char *write_json(Figures *figures, const json_t *all)
 {
@@ -479,7 +524,8 @@ static const char *write_json(Figures *figures, const json_t *all)
     Buffer buffer = {0};
     buffer_append_string(&buffer, text);
     buffer_append_string(&buffer, "\n");
-    const char *why = buffer_write_file(&buffer, arena_printf(figures->arena, "%s/figures.json", figures->out_dir));
+    const char *why =
+        buffer_write_file(&buffer, arena_printf(figures->arena, "%s/figures.json", figures->out_dir));
     buffer_destroy(&buffer);
     free(text);
     return why;
@@ -487,7 +533,8 @@ static const char *write_json(Figures *figures, const json_t *all)
 
 enum { RUNS_OF_A_SITE = 2, SITES = 12, ENTRIES_ABOUT = 20 };
 
-json_t *figures_measure(Arena *arena, Diagnostics *diagnostics, const char *spec_dir, const char *out_dir, bool progress)
+json_t *figures_measure(Arena *arena, Diagnostics *diagnostics, const char *spec_dir, const char *out_dir,
+                        bool progress)
 {
     Figures figures = {.arena = arena,
                        .diagnostics = diagnostics,
@@ -509,15 +556,17 @@ json_t *figures_measure(Arena *arena, Diagnostics *diagnostics, const char *spec
     put_determinism(&figures, "sum", 1, (size_t)64 << 20);
     progress_end(&figures.progress);
     machine_note_steal(arena, &figures.machine, before);
-    json_t *all = json_pack("{s:i, s:o, s:o}", "version", 1, "machine", machine_to_json(&figures.machine), "figures",
-                            figures.rows);
+    json_t *all = json_pack("{s:i, s:o, s:o}", "version", 1, "machine", machine_to_json(&figures.machine),
+                            "figures", figures.rows);
     const char *why = write_json(&figures, all);
     if (why != NULL)
         diagnostics_error(diagnostics, (Location){0}, "figures: %s", why);
     return all;
 }
 
-/* ---- printing --------------------------------------------------------------------------------------------------------- */
+/* ---- printing
+ * ---------------------------------------------------------------------------------------------------------
+ */
 
 static const char *reached_text(const json_t *row)
 {
@@ -529,16 +578,18 @@ static void print_row(FILE *stream, const json_t *row)
 {
     char measured[64] = "", asked[32];
     bool at_most = json_is_true(json_object_get(row, "at_most"));
-    snprintf(asked, sizeof asked, "%s %g", at_most ? "<=" : ">=", json_number_value(json_object_get(row, "asked")));
+    snprintf(asked, sizeof asked, "%s %g",
+             at_most ? "<=" : ">=", json_number_value(json_object_get(row, "asked")));
     if (json_object_get(row, "low") != NULL)
-        snprintf(measured, sizeof measured, "%.3f  [%.3f, %.3f]", json_number_value(json_object_get(row, "value")),
-                 json_number_value(json_object_get(row, "low")), json_number_value(json_object_get(row, "high")));
+        snprintf(
+            measured, sizeof measured, "%.3f  [%.3f, %.3f]", json_number_value(json_object_get(row, "value")),
+            json_number_value(json_object_get(row, "low")), json_number_value(json_object_get(row, "high")));
     else if (json_object_get(row, "value") != NULL)
         snprintf(measured, sizeof measured, "%.3f %s", json_number_value(json_object_get(row, "value")),
                  json_string_value(json_object_get(row, "unit")));
     const char *note = json_string_value(json_object_get(row, "note"));
-    fprintf(stream, "  %-64s %-8s %-24s %-13s %s\n", json_string_value(json_object_get(row, "work")), asked, measured,
-            reached_text(row), note ? note : "");
+    fprintf(stream, "  %-64s %-8s %-24s %-13s %s\n", json_string_value(json_object_get(row, "work")), asked,
+            measured, reached_text(row), note ? note : "");
 }
 
 static void print_machine(FILE *stream, const json_t *machine)
@@ -546,10 +597,13 @@ static void print_machine(FILE *stream, const json_t *machine)
     fprintf(stream, "  %s, %lld threads, %s\n", json_string_value(json_object_get(machine, "cpu")),
             (long long)json_integer_value(json_object_get(machine, "threads")),
             json_string_value(json_object_get(machine, "compiler")));
-    fprintf(stream, "  read %.1f, copy %.1f, copy around the cache %.1f GB/s; multiply-add %.0f GFLOP/s on all threads\n",
-            json_number_value(json_object_get(machine, "read_gbs")), json_number_value(json_object_get(machine, "copy_gbs")),
-            json_number_value(json_object_get(machine, "copy_stream_gbs")),
-            json_number_value(json_object_get(machine, "fma_gflops_all")));
+    fprintf(
+        stream,
+        "  read %.1f, copy %.1f, copy around the cache %.1f GB/s; multiply-add %.0f GFLOP/s on all threads\n",
+        json_number_value(json_object_get(machine, "read_gbs")),
+        json_number_value(json_object_get(machine, "copy_gbs")),
+        json_number_value(json_object_get(machine, "copy_stream_gbs")),
+        json_number_value(json_object_get(machine, "fma_gflops_all")));
     size_t index;
     json_t *advice;
     json_array_foreach(json_object_get(machine, "advice"), index, advice)

@@ -146,8 +146,12 @@ static void add_variant(Arena *arena, LineUp *line_up, const Family *family, con
 static void add_peer(Arena *arena, LineUp *line_up, const Family *family)
 {
     const char *problem, *why = NULL, *path = peer_find(arena, family->op, &problem, &why);
-    BenchEntry entry = {.kind = ENTRY_PEER, .id = "onednn", .label = "oneDNN held to AVX2", .path = path,
-                        .symbol = problem, .twin = -1};
+    BenchEntry entry = {.kind = ENTRY_PEER,
+                        .id = "onednn",
+                        .label = "oneDNN held to AVX2",
+                        .path = path,
+                        .symbol = problem,
+                        .twin = -1};
     if (path != NULL)
         add(line_up, entry, NULL);
     else if (problem != NULL)
@@ -158,7 +162,8 @@ static void add_memory(LineUp *line_up)
 {
     for (MemoryKind kind = 0; kind < MEMORY_KINDS; kind++)
         if (memory_why_not(kind) == NULL)
-            add(line_up, (BenchEntry){.kind = ENTRY_MEMORY, .id = memory_kind_name(kind), .memory = kind, .twin = -1},
+            add(line_up,
+                (BenchEntry){.kind = ENTRY_MEMORY, .id = memory_kind_name(kind), .memory = kind, .twin = -1},
                 NULL);
 }
 
@@ -172,7 +177,8 @@ static int find_first_of_widest_target(const LineUp *line_up)
     return widest;
 }
 
-/* The first variant of the widest target entered again: the control. Where no baseline was built the pair serves as one. */
+/* The first variant of the widest target entered again: the control. Where no baseline was built the pair
+ * serves as one. */
 static void add_control(Arena *arena, LineUp *line_up)
 {
     int variant = find_first_of_widest_target(line_up);
@@ -215,7 +221,8 @@ int line_up_comparisons(const LineUp *line_up)
 {
     int comparisons = 0;
     for (int e = 0; e < line_up->entries; e++)
-        comparisons += line_up->entry[e].kind != ENTRY_MEMORY && e != line_up->baseline && e != line_up->baseline_again;
+        comparisons +=
+            line_up->entry[e].kind != ENTRY_MEMORY && e != line_up->baseline && e != line_up->baseline_again;
     return comparisons > 0 ? comparisons : 1;
 }
 

@@ -1,4 +1,5 @@
-/* line_up.h: which entries a family is timed with: baseline twice, other baselines, variants, a control, a peer, memory. */
+/* line_up.h: which entries a family is timed with: baseline twice, other baselines, variants, a control, a
+ * peer, memory. */
 #ifndef SAMEBITS_LINE_UP_H
 #define SAMEBITS_LINE_UP_H
 
@@ -15,7 +16,7 @@ typedef struct LineUp {
 } LineUp;
 
 typedef struct LineUpChoice {
-    const json_t *verify;  /* content of verify.json, or NULL */
+    const json_t *verify;                                       /* content of verify.json, or NULL */
     bool (*wants)(const void *context, const Variant *variant); /* NULL: every variant */
     const void *context;
     bool with_peers;

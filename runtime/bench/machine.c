@@ -1,4 +1,5 @@
-/* machine.c: preflight. Advice, never refusal: a figure from a noisy machine is still a figure when it says so. */
+/* machine.c: preflight. Advice, never refusal: a figure from a noisy machine is still a figure when it says
+ * so. */
 #include "bench/machine.h"
 #include "bench/clock.h"
 #include "bench/memory.h"
@@ -65,8 +66,9 @@ static const char *find_compiler_version(Arena *arena)
     Buffer text = {0};
     const char *const command[] = {compiler, "--version", NULL};
     const char *why = child_exec(arena, (ChildLimits){.seconds = 10}, command, NULL, &text);
-    const char *version = why ? arena_printf(arena, "%s: %s", compiler, why)
-                              : arena_copy_bytes(arena, buffer_string(&text), strcspn(buffer_string(&text), "\n"));
+    const char *version =
+        why ? arena_printf(arena, "%s: %s", compiler, why)
+            : arena_copy_bytes(arena, buffer_string(&text), strcspn(buffer_string(&text), "\n"));
     buffer_destroy(&text);
     return version;
 }
@@ -172,10 +174,13 @@ static void examine_in_child(void *context, FILE *out)
 
 static void take_line(Machine *machine, const char *line)
 {
-    static const struct { const char *name; size_t offset; } fields[] = {
-        {"tick", offsetof(Machine, clock_tick_ns)},   {"one", offsetof(Machine, fma_gflops_one)},
-        {"all", offsetof(Machine, fma_gflops_all)},   {"chain", offsetof(Machine, chain_step_ns)},
-        {"read", offsetof(Machine, read_gbs)},        {"copy", offsetof(Machine, copy_gbs)},
+    static const struct {
+        const char *name;
+        size_t offset;
+    } fields[] = {
+        {"tick", offsetof(Machine, clock_tick_ns)},     {"one", offsetof(Machine, fma_gflops_one)},
+        {"all", offsetof(Machine, fma_gflops_all)},     {"chain", offsetof(Machine, chain_step_ns)},
+        {"read", offsetof(Machine, read_gbs)},          {"copy", offsetof(Machine, copy_gbs)},
         {"stream", offsetof(Machine, copy_stream_gbs)},
     };
     char name[16];
@@ -192,13 +197,15 @@ static void take_line(Machine *machine, const char *line)
 static void measure_peaks(Arena *arena, Machine *machine)
 {
     size_t bytes = 2 * machine->cache_bytes + ((size_t)16 << 20);
-    Examination examination = {.threads = machine->threads, .bytes = bytes < BANDWIDTH_LIMIT ? bytes : BANDWIDTH_LIMIT};
+    Examination examination = {.threads = machine->threads,
+                               .bytes = bytes < BANDWIDTH_LIMIT ? bytes : BANDWIDTH_LIMIT};
     Buffer text = {0};
     const char *why = child_run(arena, (ChildLimits){.seconds = 60}, examine_in_child, &examination, &text);
     if (why != NULL)
         advise(machine, arena_printf(arena, "the machine's peaks could not be measured: %s", why));
     char *rest = text.data;
-    for (char *line = rest ? strtok_r(rest, "\n", &rest) : NULL; line != NULL; line = strtok_r(NULL, "\n", &rest))
+    for (char *line = rest ? strtok_r(rest, "\n", &rest) : NULL; line != NULL;
+         line = strtok_r(NULL, "\n", &rest))
         take_line(machine, line);
     buffer_destroy(&text);
 }
@@ -208,24 +215,31 @@ static void measure_peaks(Arena *arena, Machine *machine)
 static void advise_on_settings(Arena *arena, Machine *machine)
 {
     if (machine->load > 0.5)
-        advise(machine, arena_printf(arena, "load average %.2f: other programs ran; expect wide intervals", machine->load));
+        advise(machine, arena_printf(arena, "load average %.2f: other programs ran; expect wide intervals",
+                                     machine->load));
     if (strcmp(machine->governor, "unknown") != 0 && strcmp(machine->governor, "performance") != 0)
-        advise(machine, arena_printf(arena, "frequency governor is '%s': 'performance' gives steadier times", machine->governor));
+        advise(machine, arena_printf(arena, "frequency governor is '%s': 'performance' gives steadier times",
+                                     machine->governor));
 #if defined(__x86_64__)
     if (machine->control_word != 0 && machine->control_word != 0x1f80)
-        advise(machine, arena_printf(arena, "MXCSR is %#x, not 0x1f80: subnormals or rounding are not in the default state",
-                                     machine->control_word));
+        advise(machine,
+               arena_printf(arena,
+                            "MXCSR is %#x, not 0x1f80: subnormals or rounding are not in the default state",
+                            machine->control_word));
 #endif
 }
 
-/* Two virtual processors can be two threads of one core for minutes at a time, without stolen time being shown. */
+/* Two virtual processors can be two threads of one core for minutes at a time, without stolen time being
+ * shown. */
 static void advise_on_sharing(Arena *arena, Machine *machine)
 {
     double ideal = machine->fma_gflops_one * machine->threads;
     if (machine->threads > 1 && machine->fma_gflops_all > 0.0 && machine->fma_gflops_all < 0.75 * ideal)
-        advise(machine, arena_printf(arena, "%d threads reach %.0f GFLOP/s, one alone %.0f: the processors share a core or "
-                                     "are taken by others; figures of this run are below the machine's best",
-                                     machine->threads, machine->fma_gflops_all, machine->fma_gflops_one));
+        advise(machine,
+               arena_printf(arena,
+                            "%d threads reach %.0f GFLOP/s, one alone %.0f: the processors share a core or "
+                            "are taken by others; figures of this run are below the machine's best",
+                            machine->threads, machine->fma_gflops_all, machine->fma_gflops_one));
 }
 
 Machine machine_examine(Arena *arena, int threads)
@@ -286,10 +300,10 @@ json_t *machine_to_json(const Machine *machine)
     snprintf(word, sizeof word, "%#x", machine->control_word);
     return json_pack("{s:s, s:s, s:i, s:s, s:f, s:f, s:s, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:s, s:o}",
                      "cpu", machine->cpu, "governor", machine->governor, "threads", machine->threads,
-                     "compiler", machine->compiler, "load", machine->load, "steal", machine->steal,
-                     "mxcsr", word, "cache_bytes", (json_int_t)machine->cache_bytes,
-                     "clock_tick_ns", machine->clock_tick_ns,
-                     "read_gbs", machine->read_gbs, "copy_gbs", machine->copy_gbs, "copy_stream_gbs", machine->copy_stream_gbs,
-                     "fma_gflops_one", machine->fma_gflops_one, "fma_gflops_all", machine->fma_gflops_all,
-                     "chain_step_ns", machine->chain_step_ns, "fma_instructions", peak_instructions(), "advice", advice);
+                     "compiler", machine->compiler, "load", machine->load, "steal", machine->steal, "mxcsr",
+                     word, "cache_bytes", (json_int_t)machine->cache_bytes, "clock_tick_ns",
+                     machine->clock_tick_ns, "read_gbs", machine->read_gbs, "copy_gbs", machine->copy_gbs,
+                     "copy_stream_gbs", machine->copy_stream_gbs, "fma_gflops_one", machine->fma_gflops_one,
+                     "fma_gflops_all", machine->fma_gflops_all, "chain_step_ns", machine->chain_step_ns,
+                     "fma_instructions", peak_instructions(), "advice", advice);
 }

@@ -9,9 +9,9 @@
 #include <string.h>
 
 enum {
-    EPOCH_NS = 1000000,      /* an epoch lasts at least this long ... */
-    EPOCH_TICKS = 1000,      /* ... and this many ticks of the clock */
-    BLOCKS_LEAST = 3,        /* a median needs three */
+    EPOCH_NS = 1000000, /* an epoch lasts at least this long ... */
+    EPOCH_TICKS = 1000, /* ... and this many ticks of the clock */
+    BLOCKS_LEAST = 3,   /* a median needs three */
     BLOCKS_MOST = 60,
     START_NS = 30000000,     /* of a worker: fork, loading, buffers */
     PEER_TURN_NS = 15000000, /* the pauses round a peer's epoch */
@@ -19,7 +19,6 @@ enum {
     UNWARMED_NS = 5000000
 };
 static const double child_patience = 120.0; /* seconds on top of what a worker should take */
-static const double seldom_from = 4.0;      /* times the fastest entry's time */
 static const double overrun = 2.0;          /* times its share that a worker may take on a busy machine */
 
 int measure_processes(int comparisons)
@@ -34,7 +33,8 @@ int measure_steps(const BenchTask *task)
 
 double times_at(const Times *times, int process, int block, int entry)
 {
-    return times->ns[((size_t)process * (size_t)times->blocks + (size_t)block) * (size_t)times->entries + (size_t)entry];
+    return times->ns[((size_t)process * (size_t)times->blocks + (size_t)block) * (size_t)times->entries +
+                     (size_t)entry];
 }
 
 bool times_has(const Times *times, int entry)
@@ -54,7 +54,8 @@ static void take_epoch(Times *times, int process, int block, int entry, double n
 {
     if (block < 0 || block >= times->blocks || entry < 0 || entry >= times->entries || ns <= 0.0)
         return;
-    times->ns[((size_t)process * (size_t)times->blocks + (size_t)block) * (size_t)times->entries + (size_t)entry] = ns;
+    times->ns[((size_t)process * (size_t)times->blocks + (size_t)block) * (size_t)times->entries +
+              (size_t)entry] = ns;
 }
 
 /* Lines of a warm-up child (process < 0) or of a worker. NULL, or what a line "x" gave as reason. */
@@ -62,7 +63,8 @@ static const char *take_lines(Arena *arena, Times *times, int process, Buffer *t
 {
     const char *why = NULL;
     char *rest = NULL;
-    for (char *line = text->data ? strtok_r(text->data, "\n", &rest) : NULL; line; line = strtok_r(NULL, "\n", &rest)) {
+    for (char *line = text->data ? strtok_r(text->data, "\n", &rest) : NULL; line;
+         line = strtok_r(NULL, "\n", &rest)) {
         int entry, block, used = 0;
         double ns;
         if (sscanf(line, "e %d %d %lf", &block, &entry, &ns) == 3 && process >= 0)
@@ -78,7 +80,8 @@ static const char *take_lines(Arena *arena, Times *times, int process, Buffer *t
 static const char *run_worker(Arena *arena, Times *times, const WorkerPlan *plan, double seconds)
 {
     Buffer text = {0};
-    const char *died = child_run(arena, (ChildLimits){.seconds = seconds + child_patience}, worker_run, (void *)plan, &text);
+    const char *died =
+        child_run(arena, (ChildLimits){.seconds = seconds + child_patience}, worker_run, (void *)plan, &text);
     const char *why = take_lines(arena, times, plan->only >= 0 ? -1 : plan->process, &text);
     buffer_destroy(&text);
     return why ? why : died;
@@ -86,7 +89,8 @@ static const char *run_worker(Arena *arena, Times *times, const WorkerPlan *plan
 
 /* ---- warm-up ----------------------------------------------------------------------------------------- */
 
-/* Each entry in a fresh process of its own: a crash or a hang costs that entry only, and the first call is a first call. */
+/* Each entry in a fresh process of its own: a crash or a hang costs that entry only, and the first call is a
+ * first call. */
 static void warm_up_entries(Arena *arena, Times *times, WorkerPlan plan, Progress *progress)
 {
     for (int e = 0; e < times->entries; e++) {
@@ -125,14 +129,15 @@ static int choose_iterations(const BenchTask *task, const Times *times)
     return isinf(fastest) ? 0 : (int)ceil(fmax(EPOCH_NS, ticks) / fastest);
 }
 
-/* An entry four times as slow as the fastest is SLOWER beyond doubt: one epoch per process is enough, and the time goes
- * to those that are close. */
+/* An entry several times as slow as the fastest is SLOWER beyond doubt: one epoch per process is enough, and
+ * the time goes to those that are close. */
 static void mark_seldom(const BenchTask *task, const Times *times, bool *seldom, bool *unwarmed)
 {
     double fastest = fastest_ns(task, times);
     for (int e = 0; e < times->entries; e++) {
         double expected = expected_ns(task, times, e);
-        seldom[e] = e != task->baseline && e != task->baseline_again && expected > seldom_from * fastest;
+        seldom[e] =
+            e != task->baseline && e != task->baseline_again && expected > task->seldom_from * fastest;
         unwarmed[e] = seldom[e] && expected > UNWARMED_NS;
     }
 }
@@ -161,7 +166,8 @@ static int choose_blocks(const BenchTask *task, const Times *times, const bool *
 static void run_processes(Arena *arena, Times *times, WorkerPlan plan, Progress *progress)
 {
     const BenchTask *task = plan.task;
-    double seconds = 1e-9 * (block_ns(task, times, NULL) + block_ns(task, times, plan.seldom) * (times->blocks - 1));
+    double seconds =
+        1e-9 * (block_ns(task, times, NULL) + block_ns(task, times, plan.seldom) * (times->blocks - 1));
     size_t cells = (size_t)times->processes * (size_t)times->blocks * (size_t)times->entries;
     times->ns = ARENA_ARRAY(arena, double, cells);
     for (size_t i = 0; i < cells; i++)
@@ -192,7 +198,8 @@ Times measure_run(Arena *arena, const BenchTask *task, const Times *known, Progr
         warm_up_entries(arena, &times, plan, progress);
     for (int e = 0; e < times.entries; e++)
         left_out[e] = times.warmup[e].why != NULL;
-    bool *seldom = ARENA_ARRAY(arena, bool, (size_t)task->entries), *unwarmed = ARENA_ARRAY(arena, bool, (size_t)task->entries);
+    bool *seldom = ARENA_ARRAY(arena, bool, (size_t)task->entries),
+         *unwarmed = ARENA_ARRAY(arena, bool, (size_t)task->entries);
     mark_seldom(task, &times, seldom, unwarmed);
     plan.seldom = seldom;
     plan.unwarmed = unwarmed;
@@ -240,7 +247,7 @@ Ratio times_ratio(Arena *arena, const Times *times, int a, int a_again, int b, i
 
 static size_t collect(Arena *arena, const Times *times, int entry, double **values)
 {
-    *values = ARENA_ARRAY(arena, double, (size_t)times->processes * (size_t)times->blocks);
+    *values = ARENA_ARRAY(arena, double, (size_t)times->processes *(size_t)times->blocks);
     size_t count = 0;
     for (int p = 0; p < times->processes; p++)
         for (int b = 0; b < times->blocks; b++)

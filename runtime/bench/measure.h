@@ -13,9 +13,9 @@
 typedef struct Times {
     int entries, processes, blocks; /* blocks per process */
     int iterations, sets;
-    double *ns;         /* [process][block][entry], per call; NAN where there is none */
-    Warmup *warmup;     /* per entry; from a fresh process of its own */
-    const char *why;    /* NULL, or why nothing was timed */
+    double *ns;      /* [process][block][entry], per call; NAN where there is none */
+    Warmup *warmup;  /* per entry; from a fresh process of its own */
+    const char *why; /* NULL, or why nothing was timed */
 } Times;
 
 /* Steps that measure_run reports to the progress bar. */
@@ -25,12 +25,12 @@ Times measure_run(Arena *arena, const BenchTask *task, const Times *known, Progr
 double times_at(const Times *times, int process, int block, int entry);
 bool times_has(const Times *times, int entry);
 
-/* How many processes a run needs so that the sign test, corrected for all comparisons, can decide, even when one process is
- * far off on either side (a neighbour woke up; its pages lay badly). */
+/* How many processes a run needs so that the sign test, corrected for all comparisons, can decide, even when
+ * one process is far off on either side (a neighbour woke up; its pages lay badly). */
 int measure_processes(int comparisons);
 
-/* Entry `a` and, when it is not negative, `a_again` (their mean in each block) over entry `b`: log(time a / time b), per process the median
- * over blocks; the interval over processes. Above 0: b is faster. */
+/* Entry `a` and, when it is not negative, `a_again` (their mean in each block) over entry `b`: log(time a /
+ * time b), per process the median over blocks; the interval over processes. Above 0: b is faster. */
 typedef struct Ratio {
     double median; /* log */
     SignInterval interval;

@@ -1,8 +1,8 @@
 /* memory.c: bandwidth and multiply-add peaks.
  *
- * Vectors are 32 bytes wide (AVX2) where the processor has them, whatever the flags this file is built with: the kernels under
- * test are AVX2 and a wider peak would not be theirs. Each thread goes through one contiguous part, eight vectors a round, as
- * a kernel over rows does. */
+ * Vectors are 32 bytes wide (AVX2) where the processor has them, whatever the flags this file is built with:
+ * the kernels under test are AVX2 and a wider peak would not be theirs. Each thread goes through one
+ * contiguous part, eight vectors a round, as a kernel over rows does. */
 #include "bench/memory.h"
 
 #include <stdbool.h>

@@ -1,4 +1,5 @@
-/* memory.h: what the machine can do at most: bytes per second from and to memory, and multiply-adds per second. */
+/* memory.h: what the machine can do at most: bytes per second from and to memory, and multiply-adds per
+ * second. */
 #ifndef SAMEBITS_MEMORY_H
 #define SAMEBITS_MEMORY_H
 
@@ -13,11 +14,12 @@ const char *memory_kind_name(MemoryKind kind); /* "read", "copy", "copy-stream" 
 /* NULL when this machine can do it, else why not. */
 const char *memory_why_not(MemoryKind kind);
 
-/* Reads `from` (`to` unused), or copies it to `to`, with all threads of the team; both 64-byte aligned, sizes in bytes, a
- * multiple of 4. Returns the nanoseconds taken. */
+/* Reads `from` (`to` unused), or copies it to `to`, with all threads of the team; both 64-byte aligned, sizes
+ * in bytes, a multiple of 4. Returns the nanoseconds taken. */
 int64_t memory_run(MemoryKind kind, const Team *team, const void *from, void *to, size_t bytes);
 
-/* Vector multiply-adds per call of peak_run and thread are `rounds` * peak_operations(); one multiply-add counts as two. */
+/* Vector multiply-adds per call of peak_run and thread are `rounds` * peak_operations(); one multiply-add
+ * counts as two. */
 double peak_flops_per_round(void);
 int64_t peak_run(const Team *team, uint64_t rounds);
 /* Nanoseconds of one multiply-add that waits for the one before: the step of a dependency chain. */

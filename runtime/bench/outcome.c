@@ -7,12 +7,15 @@
 /* A figure may lie above a peak by this much: both have been measured, each with its own error. */
 static const double peak_tolerance = 1.10;
 
-Pass outcome_time_pass(Arena *arena, const BenchTask *task, const Times *known, int comparisons, Progress *progress)
+Pass outcome_time_pass(Arena *arena, const BenchTask *task, const Times *known, int comparisons,
+                       Progress *progress)
 {
     Pass pass = {.task = task, .comparisons = comparisons, .work = work_count(task->op, &task->shape)};
     pass.times = measure_run(arena, task, known, progress);
-    if (pass.times.why == NULL && times_has(&pass.times, task->baseline) && times_has(&pass.times, task->baseline_again))
-        pass.noise_floor = fabs(times_ratio(arena, &pass.times, task->baseline, -1, task->baseline_again, 1).median);
+    if (pass.times.why == NULL && times_has(&pass.times, task->baseline) &&
+        times_has(&pass.times, task->baseline_again))
+        pass.noise_floor =
+            fabs(times_ratio(arena, &pass.times, task->baseline, -1, task->baseline_again, 1).median);
     return pass;
 }
 
@@ -23,7 +26,8 @@ Ratio outcome_ratio(Arena *arena, const Pass *pass, int entry)
     const BenchEntry *row = &task->entry[entry];
     if (row->kind == ENTRY_CONTROL)
         return times_ratio(arena, &pass->times, row->twin, -1, entry, pass->comparisons);
-    int again = times_has(&pass->times, task->baseline_again) && entry != task->baseline ? task->baseline_again : -1;
+    int again =
+        times_has(&pass->times, task->baseline_again) && entry != task->baseline ? task->baseline_again : -1;
     return times_ratio(arena, &pass->times, task->baseline, again, entry, pass->comparisons);
 }
 
@@ -49,7 +53,8 @@ static double reference_gbs(Arena *arena, const Pass *pass)
 {
     if (!task_is_copy_like(pass->task->op, &pass->task->shape))
         return outcome_memory_gbs(arena, pass, MEMORY_READ);
-    return fmax(outcome_memory_gbs(arena, pass, MEMORY_COPY), outcome_memory_gbs(arena, pass, MEMORY_COPY_STREAM));
+    return fmax(outcome_memory_gbs(arena, pass, MEMORY_COPY),
+                outcome_memory_gbs(arena, pass, MEMORY_COPY_STREAM));
 }
 
 static double pass_bytes(const Pass *pass)
@@ -82,11 +87,13 @@ static const char *find_error(Arena *arena, const Pass *pass, const Machine *mac
     if (machine->peak_is_known && flops_peak > 0.0 && gflops > peak_tolerance * flops_peak)
         return arena_printf(arena, "%.1f GFLOP/s is above the machine's peak of %.1f", gflops, flops_peak);
     if (leaves_the_cache(pass) && bytes_peak > 0.0 && gbs > peak_tolerance * bytes_peak)
-        return arena_printf(arena, "%.1f GB/s is above the fastest memory operation of the run, %.1f", gbs, bytes_peak);
+        return arena_printf(arena, "%.1f GB/s is above the fastest memory operation of the run, %.1f", gbs,
+                            bytes_peak);
     return NULL;
 }
 
-static void note_error(Arena *arena, json_t *row, const Pass *pass, const Machine *machine, int entry, json_t *errors)
+static void note_error(Arena *arena, json_t *row, const Pass *pass, const Machine *machine, int entry,
+                       json_t *errors)
 {
     const char *error = find_error(arena, pass, machine, entry);
     if (error == NULL)
@@ -96,17 +103,20 @@ static void note_error(Arena *arena, json_t *row, const Pass *pass, const Machin
     json_array_append_new(errors, json_string(message));
 }
 
-/* ---- ratios and verdicts ----------------------------------------------------------------------------------- */
+/* ---- ratios and verdicts
+ * ----------------------------------------------------------------------------------- */
 
 static const char *explain(Arena *arena, const Pass *pass, Ratio ratio, VerdictReason reason)
 {
     switch (reason) {
     case REASON_TOO_FEW:
-        return arena_printf(arena, "the interval misses with a chance of %.2g: at least %d processes are needed",
-                            ratio.interval.error, statistics_values_needed(MEASURE_ERROR, pass->comparisons, 0));
+        return arena_printf(
+            arena, "the interval misses with a chance of %.2g: at least %d processes are needed",
+            ratio.interval.error, statistics_values_needed(MEASURE_ERROR, pass->comparisons, 0));
     case REASON_NOISE:
-        return arena_printf(arena, "the difference is not above this run's noise floor of %.1f %%: a quieter machine",
-                            100.0 * expm1(pass->noise_floor));
+        return arena_printf(
+            arena, "the difference is not above this run's noise floor of %.1f %%: a quieter machine",
+            100.0 * expm1(pass->noise_floor));
     case REASON_WIDE:
         return arena_printf(arena, "the interval is %.1f %% wide: more processes, or a quieter machine",
                             100.0 * expm1(ratio.interval.high - ratio.interval.low));
@@ -137,7 +147,8 @@ static void set_ratio(Arena *arena, json_t *row, const Pass *pass, int entry)
         json_object_set_new(row, "hint", json_string(hint));
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------------------- */
+/* ---- rows
+ * ---------------------------------------------------------------------------------------------------- */
 
 static void set_figures(Arena *arena, json_t *row, const Pass *pass, int entry)
 {
@@ -149,7 +160,8 @@ static void set_figures(Arena *arena, json_t *row, const Pass *pass, int entry)
     json_object_set_new(row, "gflops", json_real(pass->work.flops / median));
     if (reference > 0.0)
         json_object_set_new(row, "share_of_copy", json_real(gbs / reference));
-    json_object_set_new(row, "outliers", json_integer((json_int_t)times_outliers(arena, &pass->times, entry)));
+    json_object_set_new(row, "outliers",
+                        json_integer((json_int_t)times_outliers(arena, &pass->times, entry)));
     set_ratio(arena, row, pass, entry);
 }
 
@@ -170,8 +182,8 @@ static json_t *cold_to_json(Arena *arena, const Pass *cold, const Machine *machi
     return row;
 }
 
-static json_t *entry_to_json(Arena *arena, const Pass *pass, const Pass *cold, const Machine *machine, int entry,
-                             json_t *errors)
+static json_t *entry_to_json(Arena *arena, const Pass *pass, const Pass *cold, const Machine *machine,
+                             int entry, json_t *errors)
 {
     const BenchEntry *of = &pass->task->entry[entry];
     const Warmup *warmup = &pass->times.warmup[entry];
@@ -201,12 +213,14 @@ static json_t *memory_to_json(Arena *arena, const Pass *pass)
 
 static json_t *pass_to_json(Arena *arena, const Pass *pass)
 {
-    return json_pack("{s:i, s:i, s:i, s:i, s:f, s:o}", "processes", pass->times.processes, "blocks", pass->times.blocks,
-                     "iterations", pass->times.iterations, "buffer_sets", pass->times.sets, "noise_floor",
-                     expm1(pass->noise_floor), "memory", memory_to_json(arena, pass));
+    return json_pack("{s:i, s:i, s:i, s:i, s:f, s:o}", "processes", pass->times.processes, "blocks",
+                     pass->times.blocks, "iterations", pass->times.iterations, "buffer_sets",
+                     pass->times.sets, "noise_floor", expm1(pass->noise_floor), "memory",
+                     memory_to_json(arena, pass));
 }
 
-json_t *outcome_to_json(Arena *arena, const Pass *pass, const Pass *cold, const Machine *machine, json_t *errors)
+json_t *outcome_to_json(Arena *arena, const Pass *pass, const Pass *cold, const Machine *machine,
+                        json_t *errors)
 {
     const Operator *op = pass->task->op;
     json_t *shape = json_object(), *entries = json_array();
@@ -216,9 +230,9 @@ json_t *outcome_to_json(Arena *arena, const Pass *pass, const Pass *cold, const 
         if (pass->task->entry[e].kind != ENTRY_MEMORY)
             json_array_append_new(entries, entry_to_json(arena, pass, cold, machine, e, errors));
     json_t *object = json_pack("{s:o, s:s, s:f, s:f, s:f, s:o, s:o}", "shape", shape, "cache",
-                               pass->task->cold ? "cold" : "hot", "bytes", pass_bytes(pass), "flops", pass->work.flops,
-                               "noise_floor", expm1(pass->noise_floor), "run", pass_to_json(arena, pass), "entries",
-                               entries);
+                               pass->task->cold ? "cold" : "hot", "bytes", pass_bytes(pass), "flops",
+                               pass->work.flops, "noise_floor", expm1(pass->noise_floor), "run",
+                               pass_to_json(arena, pass), "entries", entries);
     if (cold != NULL && cold->times.why == NULL)
         json_object_set_new(object, "cold_run", pass_to_json(arena, cold));
     return object;

@@ -1,4 +1,5 @@
-/* outcome.h: what the times of one shape mean: rates, shares of the machine's peaks, ratios, verdicts; as JSON. */
+/* outcome.h: what the times of one shape mean: rates, shares of the machine's peaks, ratios, verdicts; as
+ * JSON. */
 #ifndef SAMEBITS_OUTCOME_H
 #define SAMEBITS_OUTCOME_H
 
@@ -15,7 +16,8 @@ typedef struct Pass {
     int comparisons;
     double noise_floor; /* |log ratio| of the two baselines */
 } Pass;
-Pass outcome_time_pass(Arena *arena, const BenchTask *task, const Times *known, int comparisons, Progress *progress);
+Pass outcome_time_pass(Arena *arena, const BenchTask *task, const Times *known, int comparisons,
+                       Progress *progress);
 
 /* Entry against baseline (a control against its twin). */
 Ratio outcome_ratio(Arena *arena, const Pass *pass, int entry);
@@ -23,7 +25,9 @@ Ratio outcome_ratio(Arena *arena, const Pass *pass, int entry);
 /* Bytes per nanosecond that a memory entry reached in this pass, by its median; 0 when it was not timed. */
 double outcome_memory_gbs(Arena *arena, const Pass *pass, MemoryKind kind);
 
-/* The shape's object in bench.json; `cold` may be NULL. Messages of figures that cannot be are appended to `errors`. */
-json_t *outcome_to_json(Arena *arena, const Pass *pass, const Pass *cold, const Machine *machine, json_t *errors);
+/* The shape's object in bench.json; `cold` may be NULL. Messages of figures that cannot be are appended to
+ * `errors`. */
+json_t *outcome_to_json(Arena *arena, const Pass *pass, const Pass *cold, const Machine *machine,
+                        json_t *errors);
 
 #endif

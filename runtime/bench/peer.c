@@ -60,8 +60,8 @@ static double parameter_value(const Operator *op, const char *name, double other
     return otherwise;
 }
 
-/* In the child: the program with the pipes as its standard streams. It keeps its own OpenMP runtime's way of waiting, but
- * for a bounded time: it says so and sleeps between its turns. */
+/* In the child: the program with the pipes as its standard streams. It keeps its own OpenMP runtime's way of
+ * waiting, but for a bounded time: it says so and sleeps between its turns. */
 static _Noreturn void become_peer(const BenchEntry *entry, const BenchTask *task, int sets, int in, int out)
 {
     dup2(in, STDIN_FILENO);
@@ -107,7 +107,8 @@ static Peer *fork_peer(Arena *arena, const BenchEntry *entry, const BenchTask *t
 Peer *peer_start(Arena *arena, const BenchEntry *entry, const BenchTask *task, int sets, PeerReady *ready,
                  const char **why)
 {
-    signal(SIGPIPE, SIG_IGN); /* a peer that died is an answer, not our end; workers are processes of their own */
+    signal(SIGPIPE,
+           SIG_IGN); /* a peer that died is an answer, not our end; workers are processes of their own */
     Peer *peer = fork_peer(arena, entry, task, sets);
     char line[512];
     if (peer == NULL || fgets(line, sizeof line, peer->from) == NULL) {

@@ -79,9 +79,9 @@ int williams_rows(int items)
     return items % 2 ? 2 * items : items;
 }
 
-/* First row 0, 1, n-1, 2, n-2, ...: its neighbouring differences 1, n-2, 3, ... are all distinct modulo n when n is even, so
- * adding r modulo n to it gives each ordered pair of neighbours once. For odd n each difference or its negative occurs twice, and
- * the mirrored rows supply the other half. */
+/* First row 0, 1, n-1, 2, n-2, ...: its neighbouring differences 1, n-2, 3, ... are all distinct modulo n
+ * when n is even, so adding r modulo n to it gives each ordered pair of neighbours once. For odd n each
+ * difference or its negative occurs twice, and the mirrored rows supply the other half. */
 void williams_fill_row(int items, int row, int *order)
 {
     assert(items > 0 && row >= 0);

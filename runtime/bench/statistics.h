@@ -1,9 +1,9 @@
 /* statistics.h: what a run's times are worth: medians, sign-test intervals, Williams squares, verdicts.
  *
- * Everything is distribution-free: times on a shared machine are skewed and have several modes, so means and t-tests say
- * nothing. A "log ratio" is log(baseline time / this time): above 0 is faster. Sources: Conover, Practical Nonparametric
- * Statistics, ch. 3 (the interval of a median by the sign test); Williams, Australian J. Sci. Res. A 2 (1949) 149
- * (squares balanced for the predecessor). */
+ * Everything is distribution-free: times on a shared machine are skewed and have several modes, so means and
+ * t-tests say nothing. A "log ratio" is log(baseline time / this time): above 0 is faster. Sources: Conover,
+ * Practical Nonparametric Statistics, ch. 3 (the interval of a median by the sign test); Williams, Australian
+ * J. Sci. Res. A 2 (1949) 149 (squares balanced for the predecessor). */
 #ifndef SAMEBITS_STATISTICS_H
 #define SAMEBITS_STATISTICS_H
 
@@ -13,12 +13,13 @@
 /* The median; the mean of the middle two for an even count. Sorts `values` in place. NAN when count is 0. */
 double statistics_median(double *values, size_t count);
 
-/* How many values lie above the third quartile by more than three times the interquartile range. Sorts in place. */
+/* How many values lie above the third quartile by more than three times the interquartile range. Sorts in
+ * place. */
 size_t statistics_count_outliers(double *values, size_t count);
 
-/* An interval for the median of what `values` are drawn from. `error` is the chance that it misses, summed over all
- * comparisons (Bonferroni); `enough` says whether it is at most the error asked for. With too few values the interval is
- * [least, greatest] and `enough` is false. */
+/* An interval for the median of what `values` are drawn from. `error` is the chance that it misses, summed
+ * over all comparisons (Bonferroni); `enough` says whether it is at most the error asked for. With too few
+ * values the interval is [least, greatest] and `enough` is false. */
 typedef struct SignInterval {
     double low, high;
     double error;
@@ -26,15 +27,15 @@ typedef struct SignInterval {
 } SignInterval;
 SignInterval statistics_sign_interval(double *values, int count, double error, int comparisons);
 
-/* The fewest values with which statistics_sign_interval can be `enough` and still leave out the `spare` most extreme values
- * on either side. */
+/* The fewest values with which statistics_sign_interval can be `enough` and still leave out the `spare` most
+ * extreme values on either side. */
 int statistics_values_needed(double error, int comparisons, int spare);
 
 /* P(B <= k) for B binomial(n, 1/2). */
 double statistics_binomial_tail(int n, int k);
 
-/* Row `row` (any row >= 0, taken modulo williams_rows) of the square for `items` items: every item once. Over all rows each
- * item stands at each position equally often and follows every other item equally often. */
+/* Row `row` (any row >= 0, taken modulo williams_rows) of the square for `items` items: every item once. Over
+ * all rows each item stands at each position equally often and follows every other item equally often. */
 int williams_rows(int items); /* items when even, 2 * items when odd */
 void williams_fill_row(int items, int row, int *order);
 

@@ -14,8 +14,8 @@ Team team_of_own(int threads)
     return (Team){.threads = threads};
 }
 
-/* dlsym on a loaded object searches its dependencies too, so the runtime's name (libomp.so.5, libiomp5.so, ...)
- * need not be known. A function pointer leaves dlsym as void *: POSIX says that they convert. */
+/* dlsym on a loaded object searches its dependencies too, so the runtime's name (libomp.so.5, libiomp5.so,
+ * ...) need not be known. A function pointer leaves dlsym as void *: POSIX says that they convert. */
 Team team_of_runtime(void *address, int threads)
 {
     Team team = team_of_own(threads);
@@ -74,7 +74,8 @@ static void pin_to_nth_processor(int n)
 #endif
 }
 
-/* Waits by yielding, not by spinning alone: with fewer processors than threads a spin would never end soon. */
+/* Waits by yielding, not by spinning alone: with fewer processors than threads a spin would never end soon.
+ */
 static void *work_on_own_thread(void *data)
 {
     OwnThread *own = data;

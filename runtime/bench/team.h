@@ -1,7 +1,8 @@
 /* team.h: the same work on every thread at once.
  *
- * Two ways: threads of our own, pinned (preflight, where no kernel is loaded), or the team of the OpenMP runtime that
- * a kernel brought along. A worker must use the latter: two sets of threads in one process would spin against each other. */
+ * Two ways: threads of our own, pinned (preflight, where no kernel is loaded), or the team of the OpenMP
+ * runtime that a kernel brought along. A worker must use the latter: two sets of threads in one process would
+ * spin against each other. */
 #ifndef SAMEBITS_TEAM_H
 #define SAMEBITS_TEAM_H
 
@@ -22,8 +23,9 @@ typedef struct Team {
 Team team_of_runtime(void *address, int threads);
 Team team_of_own(int threads);
 
-/* Runs `work` on team->threads threads and waits for all. Returns the nanoseconds between the moment when all threads stood at the
- * start and the moment when the last was done (own threads), or the whole call (a runtime's team). */
+/* Runs `work` on team->threads threads and waits for all. Returns the nanoseconds between the moment when all
+ * threads stood at the start and the moment when the last was done (own threads), or the whole call (a
+ * runtime's team). */
 int64_t team_run(const Team *team, TeamWork *work, void *context);
 
 /* The half-open part [*from, *to) of `count` items for `thread`, cut at multiples of `grain`. */

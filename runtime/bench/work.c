@@ -53,7 +53,8 @@ Work work_count(const Operator *op, const Shape *shape)
     return work;
 }
 
-/* The walk's handles are the partials' depths themselves: a step waits for its accumulator, a join for both sides. */
+/* The walk's handles are the partials' depths themselves: a step waits for its accumulator, a join for both
+ * sides. */
 static int depth_start(void *context)
 {
     (void)context;
@@ -78,7 +79,8 @@ static double term_depth(const Term *tree, uint64_t leaves)
     return term_walk(tree, leaves, 1, &walk);
 }
 
-static double chain_above(const Operator *op, const Term *tree, const Shape *shape, const Expr *node, double *known)
+static double chain_above(const Operator *op, const Term *tree, const Shape *shape, const Expr *node,
+                          double *known)
 {
     if (node == NULL)
         return 0.0;

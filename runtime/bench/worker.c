@@ -9,15 +9,16 @@
 #include <stdlib.h>
 
 enum {
-    SPIN_MS = 1,             /* how long idle OpenMP threads spin before they sleep */
-    WINDOW_NS = 200000,      /* a warm-up window: several calls, timed together */
+    SPIN_MS = 1,        /* how long idle OpenMP threads spin before they sleep */
+    WINDOW_NS = 200000, /* a warm-up window: several calls, timed together */
     WINDOW_CALLS = 64,
-    STALE_WINDOWS = 3,       /* windows in a row without a gain end the warm-up */
+    STALE_WINDOWS = 3, /* windows in a row without a gain end the warm-up */
     FRESH_LIMIT_NS = 300000000,
-    WARM_LIMIT_NS = 8000000,   /* in a worker: its first window may be the last */
+    WARM_LIMIT_NS = 8000000, /* in a worker: its first window may be the last */
     PRIME_ITERATIONS = 4     /* from this count on, an epoch has one untimed call in front */
 };
-static const double stops_falling = 0.98; /* a window counts as faster when it is below this share of the best */
+static const double stops_falling =
+    0.98; /* a window counts as faster when it is below this share of the best */
 
 typedef struct Worker {
     Arena *arena;
@@ -117,8 +118,8 @@ static bool open_kernel(Worker *worker, int entry)
 static bool open_peer(Worker *worker, int entry)
 {
     const char *why = NULL;
-    worker->peer[entry] = peer_start(worker->arena, &worker->task->entry[entry], worker->task, worker->buffers.sets,
-                                     &worker->ready[entry], &why);
+    worker->peer[entry] = peer_start(worker->arena, &worker->task->entry[entry], worker->task,
+                                     worker->buffers.sets, &worker->ready[entry], &why);
     if (worker->peer[entry] == NULL)
         fprintf(worker->out, "x %d %s\n", entry, why);
     return worker->peer[entry] != NULL;
@@ -129,8 +130,9 @@ static bool has_kernel(const BenchEntry *entry)
     return entry->kind != ENTRY_PEER && entry->kind != ENTRY_MEMORY;
 }
 
-/* Peers first: they must not inherit our threads' pinning, which OpenMP does when the first kernel runs. Then the kernels, in an
- * order of this process's own. A memory entry that is alone still needs some kernel for its OpenMP team. */
+/* Peers first: they must not inherit our threads' pinning, which OpenMP does when the first kernel runs. Then
+ * the kernels, in an order of this process's own. A memory entry that is alone still needs some kernel for
+ * its OpenMP team. */
 static bool load_everything(Worker *worker)
 {
     const BenchTask *task = worker->task;
@@ -140,7 +142,8 @@ static bool load_everything(Worker *worker)
     int order[task->entries];
     williams_fill_row(task->entries, worker->plan->process, order);
     for (int i = 0; i < task->entries; i++)
-        if (is_timed(worker, order[i]) && has_kernel(&task->entry[order[i]]) && !open_kernel(worker, order[i]))
+        if (is_timed(worker, order[i]) && has_kernel(&task->entry[order[i]]) &&
+            !open_kernel(worker, order[i]))
             return false;
     for (int e = 0; e < task->entries && worker->team.parallel == NULL; e++)
         if (!worker->plan->left_out[e] && has_kernel(&task->entry[e]) && open_kernel(worker, e))
@@ -149,8 +152,8 @@ static bool load_everything(Worker *worker)
     return true;
 }
 
-/* Set in the child, before any OpenMP runtime is loaded: threads stay where they are put, and sleep soon after their work,
- * so that they are out of the way when a peer has its turn. What the user has set stays. */
+/* Set in the child, before any OpenMP runtime is loaded: threads stay where they are put, and sleep soon
+ * after their work, so that they are out of the way when a peer has its turn. What the user has set stays. */
 static void set_environment(void)
 {
     char spin[16];
@@ -166,7 +169,8 @@ static void do_nothing(void *context, int thread, int threads)
     (void)context, (void)thread, (void)threads;
 }
 
-/* After a peer's turn our threads sleep and our caches are its: wake the one and let one call refill the other. */
+/* After a peer's turn our threads sleep and our caches are its: wake the one and let one call refill the
+ * other. */
 static void prepare_epoch(Worker *worker, int entry)
 {
     if (worker->after_peer && worker->team.parallel != NULL)
@@ -253,7 +257,8 @@ void worker_run(void *context, FILE *out)
     kernel_prepare_thread();
     set_environment();
     int sets = plan->only >= 0 ? 1 : buffer_sets_wanted(plan->task);
-    const char *why = buffer_sets_create(arena, &worker.buffers, plan->task, plan->shared, sets, plan->process);
+    const char *why =
+        buffer_sets_create(arena, &worker.buffers, plan->task, plan->shared, sets, plan->process);
     if (why != NULL) {
         fprintf(out, "x %d %s\n", plan->only, why);
         return;

@@ -1,7 +1,7 @@
 /* worker.h: what a worker process does: load, warm up, and time blocks of epochs.
  *
- * Every process starts fresh from a parent that never loaded a kernel. It has its own load order and buffer offsets, because
- * the layout of memory is fixed per process and decides a few per cent. */
+ * Every process starts fresh from a parent that never loaded a kernel. It has its own load order and buffer
+ * offsets, because the layout of memory is fixed per process and decides a few per cent. */
 #ifndef SAMEBITS_WORKER_H
 #define SAMEBITS_WORKER_H
 
@@ -20,18 +20,20 @@ typedef struct Warmup {
 typedef struct WorkerPlan {
     const BenchTask *task;
     const SharedInputs *shared;
-    int process;    /* number of this worker: decides load order and offsets */
-    int first_row;  /* of the Williams square */
+    int process;   /* number of this worker: decides load order and offsets */
+    int first_row; /* of the Williams square */
     int blocks;
-    int iterations; /* calls per epoch, the same for every entry */
-    int only;       /* >= 0: warm up this entry in a fresh state, write its Warmup, and end */
+    int iterations;       /* calls per epoch, the same for every entry */
+    int only;             /* >= 0: warm up this entry in a fresh state, write its Warmup, and end */
     const bool *left_out; /* entries that cannot be timed */
     const bool *seldom;   /* entries far slower than the fastest: timed in one block per process */
-    const bool *unwarmed; /* entries so long that a call before the first epoch changes nothing; with `seldom` */
-    double seconds;       /* after which no further block is begun, but for the first; 0: none */
+    const bool
+        *unwarmed;  /* entries so long that a call before the first epoch changes nothing; with `seldom` */
+    double seconds; /* after which no further block is begun, but for the first; 0: none */
 } WorkerPlan;
 
-/* ChildWork. Writes lines: "w ENTRY FIRST SETTLED CALLS", "x ENTRY WHY", "e BLOCK ENTRY NANOSECONDS" (per call). */
+/* ChildWork. Writes lines: "w ENTRY FIRST SETTLED CALLS", "x ENTRY WHY", "e BLOCK ENTRY NANOSECONDS" (per
+ * call). */
 void worker_run(void *plan, FILE *out);
 
 #endif

@@ -1,7 +1,7 @@
 /* call.c: samebits call: one variant on the user's own NumPy files.
  *
- * Sizes come from the inputs' shapes; every shape is checked against the operator before anything runs. The kernel runs in a child, which
- * writes the outputs. */
+ * Sizes come from the inputs' shapes; every shape is checked against the operator before anything runs. The
+ * kernel runs in a child, which writes the outputs. */
 #include "command/stages.h"
 
 #include "array/npy.h"
@@ -62,14 +62,16 @@ static bool take_shape(Call *call, const Tensor *tensor, const NpyArray *array, 
     const Operator *op = call->variant->op;
     Arena *arena = call->stages->arena;
     if (array->rank != tensor->rank)
-        return wrong(call, arena_printf(arena, "%s: %s has %d dims, %s%s has %d; reshape it", path, tensor->name, array->rank,
-                                        tensor->name, wanted_shape(arena, op, tensor), tensor->rank));
+        return wrong(call,
+                     arena_printf(arena, "%s: %s has %d dims, %s%s has %d; reshape it", path, tensor->name,
+                                  array->rank, tensor->name, wanted_shape(arena, op, tensor), tensor->rank));
     for (int i = 0; i < tensor->rank; i++) {
         int dim = tensor->dim[i];
         if (call->known[dim] && call->data.shape.size[dim] != array->shape[i])
-            return wrong(call, arena_printf(arena, "%s: %s is %zu in %s but was %zu in an input before; shapes must agree",
-                                            path, op->dim[dim], array->shape[i], tensor->name,
-                                            call->data.shape.size[dim]));
+            return wrong(
+                call,
+                arena_printf(arena, "%s: %s is %zu in %s but was %zu in an input before; shapes must agree",
+                             path, op->dim[dim], array->shape[i], tensor->name, call->data.shape.size[dim]));
         call->known[dim] = true;
         call->data.shape.size[dim] = array->shape[i];
     }
@@ -121,7 +123,8 @@ static bool take_argument(Call *call, const char *text)
     const char *names = "";
     for (int i = 0; i < op->inputs; i++)
         names = arena_printf(call->stages->arena, "%s %s", names, op->input[i].name);
-    return wrong(call, arena_printf(call->stages->arena, "%s has no input or param '%s'; its inputs are:%s", op->name, name, names));
+    return wrong(call, arena_printf(call->stages->arena, "%s has no input or param '%s'; its inputs are:%s",
+                                    op->name, name, names));
 }
 
 static bool take_outputs(Call *call)
@@ -132,14 +135,16 @@ static bool take_outputs(Call *call)
         const char *path = NULL, *name = split_name(call->stages->arena, options->output[i], &path);
         int output = name ? tensor_named(op->output, op->outputs, name) : -1;
         if (output < 0)
-            return wrong(call, arena_printf(call->stages->arena, "-o %s names no output of %s; write -o %s=FILE.npy",
+            return wrong(call, arena_printf(call->stages->arena,
+                                            "-o %s names no output of %s; write -o %s=FILE.npy",
                                             options->output[i], op->name, op->output[0].name));
         call->path[output] = path;
     }
     for (int o = 0; o < op->outputs; o++)
         if (!call->path[o])
-            return wrong(call, arena_printf(call->stages->arena, "output %s has no place to go; add -o %s=%s.npy",
-                                            op->output[o].name, op->output[o].name, op->output[o].name));
+            return wrong(call,
+                         arena_printf(call->stages->arena, "output %s has no place to go; add -o %s=%s.npy",
+                                      op->output[o].name, op->output[o].name, op->output[o].name));
     return true;
 }
 
@@ -148,12 +153,14 @@ static bool is_complete(Call *call)
     const Operator *op = call->variant->op;
     for (int i = 0; i < op->inputs; i++)
         if (!call->given[i])
-            return wrong(call, arena_printf(call->stages->arena, "input %s%s is missing; add %s=FILE.npy",
-                                            op->input[i].name,
-                                            wanted_shape(call->stages->arena, op, &op->input[i]), op->input[i].name));
+            return wrong(call,
+                         arena_printf(call->stages->arena, "input %s%s is missing; add %s=FILE.npy",
+                                      op->input[i].name, wanted_shape(call->stages->arena, op, &op->input[i]),
+                                      op->input[i].name));
     for (int d = 0; d < op->dims; d++)
         if (!call->known[d])
-            return wrong(call, arena_printf(call->stages->arena, "no input tells the size of %s", op->dim[d]));
+            return wrong(call,
+                         arena_printf(call->stages->arena, "no input tells the size of %s", op->dim[d]));
     return true;
 }
 
@@ -187,7 +194,8 @@ static void run_kernel(void *context, FILE *out)
         return;
     }
     for (int o = 0; o < op->outputs; o++)
-        call->data.output[o] = ARENA_ARRAY(arena, float, tensor_elements(&op->output[o], &call->data.shape) + 1);
+        call->data.output[o] =
+            ARENA_ARRAY(arena, float, tensor_elements(&op->output[o], &call->data.shape) + 1);
     kernel_prepare_thread();
     if (options->threads)
         kernel_set_threads(options->threads);
@@ -213,7 +221,8 @@ static void say_done(const Call *call)
 static void execute(Call *call)
 {
     Buffer answer = {0};
-    const char *why = child_run(call->stages->arena, (ChildLimits){CALL_SECONDS, 0}, run_kernel, call, &answer);
+    const char *why =
+        child_run(call->stages->arena, (ChildLimits){CALL_SECONDS, 0}, run_kernel, call, &answer);
     const char *said = buffer_string(&answer);
     if (why || *said) {
         fprintf(stderr, "samebits: error: %s: %s\n", call->variant->id, why ? why : said);
@@ -231,7 +240,8 @@ static const Variant *only_variant(Stages *stages)
     const Family *family = stages->family;
     if (family->variants == 1)
         return &family->variant[0];
-    fprintf(stderr, "samebits: error: %d variants fit; narrow down to one with -a AXIS=VALUE:\n", family->variants);
+    fprintf(stderr, "samebits: error: %d variants fit; narrow down to one with -a AXIS=VALUE:\n",
+            family->variants);
     for (int v = 0; v < family->variants; v++) {
         const Variant *variant = &family->variant[v];
         fprintf(stderr, "  -a target=%s -a tree='%s' -a accumulator=%s\n", variant->target->name,
@@ -266,7 +276,8 @@ int command_call(const Options *options, Arena *arena)
 {
     Stages stages;
     if (!options->arguments) {
-        fprintf(stderr, "samebits: error: call wants a spec: samebits call specs/rmsnorm.lua x=x.npy weight=w.npy -o y=y.npy\n");
+        fprintf(stderr, "samebits: error: call wants a spec: samebits call specs/rmsnorm.lua x=x.npy "
+                        "weight=w.npy -o y=y.npy\n");
         return EXIT_USAGE;
     }
     Options quiet = *options;

@@ -42,9 +42,10 @@ static bool check_tool(Arena *arena, const Tool *tool)
 static bool check_openmp(Arena *arena)
 {
     const char *name = getenv("SAMEBITS_CLANG");
-    const char *command = arena_printf(
-        arena, "echo '#include <omp.h>\nint f(void){return omp_get_max_threads();}' | %s -fopenmp -fPIC -shared -x c - -o /dev/null",
-        name && *name ? name : "clang");
+    const char *command = arena_printf(arena,
+                                       "echo '#include <omp.h>\nint f(void){return omp_get_max_threads();}' "
+                                       "| %s -fopenmp -fPIC -shared -x c - -o /dev/null",
+                                       name && *name ? name : "clang");
     const char *argv[] = {"sh", "-c", command, NULL};
     Buffer answer = {0};
     const char *why = child_exec(arena, (ChildLimits){20, 0}, argv, NULL, &answer);

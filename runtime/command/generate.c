@@ -19,8 +19,8 @@ static void add_manifest(const Stages *stages, json_t *results)
 static void print_sources(Stages *stages)
 {
     for (int v = 0; v < stages->family->variants; v++) {
-        const char *text =
-            emit_source_text(stages->arena, &stages->diagnostics, stages->family, &stages->family->variant[v]);
+        const char *text = emit_source_text(stages->arena, &stages->diagnostics, stages->family,
+                                            &stages->family->variant[v]);
         if (text)
             fputs(text, stdout);
         else

@@ -17,8 +17,8 @@ static void list_targets(void)
 {
     for (int i = 0; i < target_count; i++) {
         const char *why = target_why_not_here(&target_rows[i]);
-        printf("%-8s %s%s%s\n", target_rows[i].name, target_rows[i].meaning, why ? " -- not on this machine: " : "",
-               why ? why : "");
+        printf("%-8s %s%s%s\n", target_rows[i].name, target_rows[i].meaning,
+               why ? " -- not on this machine: " : "", why ? why : "");
     }
 }
 
@@ -50,7 +50,9 @@ static int list_operators(const Options *options, Arena *arena)
     const char *folder = options->arguments > 1 ? options->argument[1] : "specs";
     int count = spec_names(arena, folder, names, 256), status = EXIT_KEPT;
     if (!count) {
-        fprintf(stderr, "samebits: error: no specs in '%s'; name the folder: samebits list operators FOLDER\n", folder);
+        fprintf(stderr,
+                "samebits: error: no specs in '%s'; name the folder: samebits list operators FOLDER\n",
+                folder);
         return EXIT_USAGE;
     }
     for (int i = 0; i < count; i++) {

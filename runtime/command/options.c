@@ -8,12 +8,13 @@
 #include <string.h>
 
 const CommandRow command_rows[] = {
-    {"bench", "SPEC... [--figures]", "time the variants fairly; --figures: the table of figures this project holds itself to",
-     command_bench},
+    {"bench", "SPEC... [--figures]",
+     "time the variants fairly; --figures: the table of figures this project holds itself to", command_bench},
     {"call", "SPEC x=x.npy ... -o y=y.npy", "run one variant on your own NumPy files", command_call},
     {"compile", "SPEC...", "generate, then compile with Ninja", command_compile},
     {"doctor", "", "what this machine can run, and why not the rest", command_doctor},
-    {"elementary", "[--sample N]", "check exp and log against MPFR on every binary32 input", command_check_elementary},
+    {"elementary", "[--sample N]", "check exp and log against MPFR on every binary32 input",
+     command_check_elementary},
     {"generate", "SPEC...", "write kernels, manifest.json and build.ninja", command_generate},
     {"list", "operators|terms|targets|variants [SPEC]", "what there is", command_list},
     {"run", "SPEC...", "the main job: generate, compile, verify, bench, report", command_run},
@@ -22,21 +23,38 @@ const CommandRow command_rows[] = {
 };
 const int command_count = (int)(sizeof command_rows / sizeof *command_rows);
 
-enum { OPTION_OUT = 256, OPTION_JSON, OPTION_LEAVES, OPTION_FIGURES, OPTION_ASCII, OPTION_SAMPLE, OPTION_THREADS, OPTION_PRINT, OPTION_VERSION };
+enum {
+    OPTION_OUT = 256,
+    OPTION_JSON,
+    OPTION_LEAVES,
+    OPTION_FIGURES,
+    OPTION_ASCII,
+    OPTION_SAMPLE,
+    OPTION_THREADS,
+    OPTION_PRINT,
+    OPTION_VERSION
+};
 
-static const struct option long_options[] = {
-    {"ascii", no_argument, NULL, OPTION_ASCII},     {"axis", required_argument, NULL, 'a'},
-    {"figures", no_argument, NULL, OPTION_FIGURES}, {"help", no_argument, NULL, 'h'},
-    {"json", no_argument, NULL, OPTION_JSON},       {"leaves", required_argument, NULL, OPTION_LEAVES},
-    {"out", required_argument, NULL, OPTION_OUT},   {"output", required_argument, NULL, 'o'},
-    {"print", no_argument, NULL, OPTION_PRINT},     {"quiet", no_argument, NULL, 'q'},
-    {"sample", required_argument, NULL, OPTION_SAMPLE}, {"threads", required_argument, NULL, OPTION_THREADS},
-    {"verbose", no_argument, NULL, 'v'},            {"version", no_argument, NULL, OPTION_VERSION},
-    {NULL, 0, NULL, 0}};
+static const struct option long_options[] = {{"ascii", no_argument, NULL, OPTION_ASCII},
+                                             {"axis", required_argument, NULL, 'a'},
+                                             {"figures", no_argument, NULL, OPTION_FIGURES},
+                                             {"help", no_argument, NULL, 'h'},
+                                             {"json", no_argument, NULL, OPTION_JSON},
+                                             {"leaves", required_argument, NULL, OPTION_LEAVES},
+                                             {"out", required_argument, NULL, OPTION_OUT},
+                                             {"output", required_argument, NULL, 'o'},
+                                             {"print", no_argument, NULL, OPTION_PRINT},
+                                             {"quiet", no_argument, NULL, 'q'},
+                                             {"sample", required_argument, NULL, OPTION_SAMPLE},
+                                             {"threads", required_argument, NULL, OPTION_THREADS},
+                                             {"verbose", no_argument, NULL, 'v'},
+                                             {"version", no_argument, NULL, OPTION_VERSION},
+                                             {NULL, 0, NULL, 0}};
 
 static void print_all_help(void)
 {
-    printf("samebits: kernels whose bits are their contract\n\nusage: samebits COMMAND [ARGUMENT...] [OPTION...]\n\n");
+    printf("samebits: kernels whose bits are their contract\n\nusage: samebits COMMAND [ARGUMENT...] "
+           "[OPTION...]\n\n");
     for (int i = 0; i < command_count; i++)
         printf("  %-11s %s\n", command_rows[i].name, command_rows[i].meaning);
     printf("\n`samebits COMMAND --help` says more.\n");
@@ -45,7 +63,8 @@ static void print_all_help(void)
 static void print_options(void)
 {
     printf("\noptions\n"
-           "  -a AXIS=VALUE[,VALUE]  override an axis of the spec; a comma inside parentheses does not separate.\n"
+           "  -a AXIS=VALUE[,VALUE]  override an axis of the spec; a comma inside parentheses does not "
+           "separate.\n"
            "                         Axes:");
     for (int i = 0; family_axes[i]; i++)
         printf(" %s", family_axes[i]);
@@ -69,13 +88,15 @@ static const CommandRow *command_named(const char *name)
 static void print_command_extras(const char *name)
 {
     if (!strcmp(name, "call"))
-        printf("\n  NAME=FILE.npy          an input: float32, little-endian, C order, the shape the spec names\n"
-               "  NAME=NUMBER            a param of the operator\n"
-               "  -o NAME=FILE.npy       where an output goes\n"
-               "  --threads N            OpenMP threads (changes no bit)\n"
-               "  -a target=avx2 ...     narrow down to one variant\n");
+        printf(
+            "\n  NAME=FILE.npy          an input: float32, little-endian, C order, the shape the spec names\n"
+            "  NAME=NUMBER            a param of the operator\n"
+            "  -o NAME=FILE.npy       where an output goes\n"
+            "  --threads N            OpenMP threads (changes no bit)\n"
+            "  -a target=avx2 ...     narrow down to one variant\n");
     if (!strcmp(name, "tree"))
-        printf("\n  --leaves N             how many leaves to draw (16)\n  --ascii                no box-drawing characters\n");
+        printf("\n  --leaves N             how many leaves to draw (16)\n  --ascii                no "
+               "box-drawing characters\n");
     if (!strcmp(name, "elementary"))
         printf("\n  --sample N             only N inputs, evenly spread over all bit patterns\n");
     if (!strcmp(name, "generate"))
@@ -97,7 +118,8 @@ void options_print_help(const Options *options)
 
 static bool usage(Arena *arena, const char *format, const char *what)
 {
-    fprintf(stderr, "samebits: error: %s; `samebits --help` lists what there is\n", arena_printf(arena, format, what));
+    fprintf(stderr, "samebits: error: %s; `samebits --help` lists what there is\n",
+            arena_printf(arena, format, what));
     return false;
 }
 
@@ -107,7 +129,8 @@ static bool read_number(Arena *arena, const char *name, const char *text, long l
     errno = 0;
     *value = strtol(text, &end, 10);
     if (errno || end == text || *end || *value < least || *value > most) {
-        fprintf(stderr, "samebits: error: %s wants a whole number from %ld to %ld, not '%s'\n", name, least, most, text);
+        fprintf(stderr, "samebits: error: %s wants a whole number from %ld to %ld, not '%s'\n", name, least,
+                most, text);
         return false;
     }
     (void)arena;
@@ -178,8 +201,10 @@ static bool unknown_option(const char *text)
     while (*bare == '-')
         bare++;
     const char *near = diagnostics_nearest(bare, names);
-    fprintf(stderr, "samebits: error: option '%s' is unknown or lacks its value%s%s%s; `samebits --help` lists them\n", text,
-            near ? " (did you mean '--" : "", near ? near : "", near ? "'?)" : "");
+    fprintf(
+        stderr,
+        "samebits: error: option '%s' is unknown or lacks its value%s%s%s; `samebits --help` lists them\n",
+        text, near ? " (did you mean '--" : "", near ? near : "", near ? "'?)" : "");
     return false;
 }
 

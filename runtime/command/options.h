@@ -1,4 +1,5 @@
-/* options.h: the command line. Global options are allowed anywhere; what a command does not know is an error with near names. */
+/* options.h: the command line. Global options are allowed anywhere; what a command does not know is an error
+ * with near names. */
 #ifndef SAMEBITS_OPTIONS_H
 #define SAMEBITS_OPTIONS_H
 
@@ -16,10 +17,10 @@ typedef struct Options {
     int overrides;
     const char *output[OPTIONS_OUTPUTS]; /* call: "y=y.npy" */
     int outputs;
-    const char *out;  /* folder of generated files */
-    long leaves;      /* tree: --leaves */
-    long sample;      /* elementary: --sample; 0: every input */
-    int threads;      /* call: --threads; 0: as OpenMP chooses */
+    const char *out; /* folder of generated files */
+    long leaves;     /* tree: --leaves */
+    long sample;     /* elementary: --sample; 0: every input */
+    int threads;     /* call: --threads; 0: as OpenMP chooses */
     bool json, quiet, verbose, help, figures, ascii, print;
 } Options;
 

@@ -17,7 +17,8 @@ static void write_report(Stages *stages)
     const char *path = arena_printf(stages->arena, "%s/report.html", stages_folder(stages));
     const char *why = report_write_html(path, stages->manifest, stages->verify, stages->bench);
     if (why) {
-        diagnostics_error(&stages->diagnostics, (Location){path, 0, 0}, "the report cannot be written: %s", why);
+        diagnostics_error(&stages->diagnostics, (Location){path, 0, 0}, "the report cannot be written: %s",
+                          why);
         stages->status = EXIT_BROKEN;
     }
 }
@@ -25,7 +26,8 @@ static void write_report(Stages *stages)
 static void say_where(const Stages *stages)
 {
     const char *folder = stages_folder(stages);
-    printf("\nkernels       %s/*.c\npromises      %s/verify.json, %s/certificates/\ntimes         %s/bench.json\n"
+    printf("\nkernels       %s/*.c\npromises      %s/verify.json, %s/certificates/\ntimes         "
+           "%s/bench.json\n"
            "report        %s/report.html\n",
            folder, folder, folder, folder, folder);
 }
@@ -84,7 +86,8 @@ static int bench_figures(const Options *options, Arena *arena)
     Diagnostics diagnostics;
     diagnostics_init(&diagnostics, arena);
     const char *folder = options->arguments ? options->argument[0] : "specs";
-    json_t *figures = figures_measure(arena, &diagnostics, folder, options->out, !options->quiet && isatty(STDERR_FILENO));
+    json_t *figures =
+        figures_measure(arena, &diagnostics, folder, options->out, !options->quiet && isatty(STDERR_FILENO));
     if (figures && options->json)
         json_dumpf(figures, stdout, JSON_INDENT(1));
     else if (figures)

@@ -50,8 +50,8 @@ bool stages_wants_color(void)
 
 bool stages_read(Stages *stages, const char *spec)
 {
-    stages->family = (Family *)family_read(stages->arena, &stages->diagnostics, spec, stages->options->override,
-                                           stages->options->overrides);
+    stages->family = (Family *)family_read(stages->arena, &stages->diagnostics, spec,
+                                           stages->options->override, stages->options->overrides);
     return stages->family ? true : fail(stages, EXIT_USAGE);
 }
 
@@ -70,7 +70,8 @@ bool stages_generate(Stages *stages)
     stages->manifest = emit_manifest(stages->arena, stages->family);
     say_skips(stages);
     if (!stages->family->variants)
-        fprintf(stderr, "samebits: %s: no variant is left: everything asked for was skipped\n", stages->family->spec);
+        fprintf(stderr, "samebits: %s: no variant is left: everything asked for was skipped\n",
+                stages->family->spec);
     return stages->family->variants ? true : fail(stages, EXIT_BROKEN);
 }
 
@@ -125,8 +126,8 @@ static bool is_newer_than_objects(const Stages *stages, const char *path)
 {
     double verified = changed_at(path);
     for (int v = 0; v < stages->family->variants; v++) {
-        const char *object =
-            build_object_path(stages->arena, stages->family, &stages->family->variant[v], stages->options->out, 0);
+        const char *object = build_object_path(stages->arena, stages->family, &stages->family->variant[v],
+                                               stages->options->out, 0);
         if (changed_at(object) > verified || changed_at(object) < 0)
             return false;
     }
@@ -148,8 +149,9 @@ bool stages_verify(Stages *stages, bool force)
     if (!force)
         stages->verify = known_verification(stages);
     if (!stages->verify)
-        stages->verify = verify_family(stages->arena, &stages->diagnostics, stages->family, stages->options->out,
-                                       (VerifyOptions){stages_wants_progress(stages), 0});
+        stages->verify =
+            verify_family(stages->arena, &stages->diagnostics, stages->family, stages->options->out,
+                          (VerifyOptions){stages_wants_progress(stages), 0});
     if (!stages->verify)
         return fail(stages, EXIT_BROKEN);
     if (!json_is_true(json_object_get(stages->verify, "ok")))

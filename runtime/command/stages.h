@@ -1,7 +1,8 @@
 /* stages.h: the line generate -> compile -> verify -> bench -> report, one call per stage.
  *
- * Every stage first brings the earlier ones up to date: sources are rewritten only when they differ, Ninja compiles what is stale,
- * and a verification is taken from verify.json while it is newer than every object it speaks of. */
+ * Every stage first brings the earlier ones up to date: sources are rewritten only when they differ, Ninja
+ * compiles what is stale, and a verification is taken from verify.json while it is newer than every object it
+ * speaks of. */
 #ifndef SAMEBITS_STAGES_H
 #define SAMEBITS_STAGES_H
 

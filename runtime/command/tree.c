@@ -51,7 +51,9 @@ static void draw_term(Stages *stages, const char *text)
 int command_tree(const Options *options, Arena *arena)
 {
     if (options->arguments != 1) {
-        fprintf(stderr, "samebits: error: tree wants one term, such as 'chunk(8, lanes(4), pairwise)', or one spec\n");
+        fprintf(
+            stderr,
+            "samebits: error: tree wants one term, such as 'chunk(8, lanes(4), pairwise)', or one spec\n");
         return EXIT_USAGE;
     }
     Stages stages;

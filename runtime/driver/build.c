@@ -1,4 +1,4 @@
-/* build.c: rows of compilers and flags; runs Ninja and says what each variant got.
+/* build.c: runs Ninja and says what each variant got.
  *
  * Ninja's lines are told from a compiler's by a status text that no compiler prints. A line of status
  * names the output it is about (each rule's description is $out) and ends the text of the one before;
@@ -18,33 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* -fno-math-errno: nobody reads errno after sqrtf, and the call it would need keeps loops scalar; values are
- * the same. -falign-*: where a loop happens to start must not decide a benchmark. Clang before 14 knows no
- * -falign-loops and says so. */
-#define COMMON_FLAGS(level)                                                                                  \
-    "-std=c11 " level " -ffp-contract=off -fno-fast-math -fno-math-errno -falign-functions=64 -fPIC "        \
-                      "-fopenmp -Wall -Wextra -Werror"
-#define CLANG_FLAGS(level) COMMON_FLAGS(level) " -falign-loops=64 -Wno-ignored-optimization-argument"
-#define GCC_FLAGS(level)   COMMON_FLAGS(level) " -Wno-unknown-pragmas"
-#define BASELINE_FLAGS     "-std=c11 -Ofast -falign-functions=64 -fPIC -fopenmp -Wall -Wextra"
-
-const Build build_rows[] = {
-    {"clang-O3", "clang", CLANG_FLAGS("-O3"), true, true},
-    {"clang-O0", "clang", CLANG_FLAGS("-O0"), true, false},
-    {"gcc-O3", "gcc", GCC_FLAGS("-O3"), false, false},
-    {"gcc-O0", "gcc", GCC_FLAGS("-O0"), false, false},
-};
-const int build_count = sizeof build_rows / sizeof build_rows[0];
-
-/* No -Werror: newer clangs warn about -Ofast itself. */
-const BaselineBuild baseline_rows[] = {
-    {"baseline-clang", "clang", BASELINE_FLAGS " -falign-loops=64 -Wno-ignored-optimization-argument", "-lm"},
-    {"baseline-libmvec", "clang",
-     BASELINE_FLAGS " -fveclib=libmvec -falign-loops=64 -Wno-ignored-optimization-argument", "-lmvec -lm"},
-    {"baseline-gcc", "gcc", BASELINE_FLAGS " -Wno-unknown-pragmas", "-lm"},
-};
-const int baseline_count = sizeof baseline_rows / sizeof baseline_rows[0];
-
+enum { TARGETS = 8 }; /* rows, controls or baselines that one run of ninja is asked for; at most */
 static const char status_mark[] = "@samebits@";
 static const double variant_seconds = 60, family_seconds = 120, family_seconds_each = 2;
 
@@ -86,20 +60,6 @@ const char *build_baseline_path(Arena *arena, const Family *family, const char *
 {
     return arena_printf(arena, "%s/%s/obj/%s/baseline_%s.so", out_dir, family->name,
                         baseline_rows[baseline].name, family->op->name);
-}
-
-const char *build_command_text(Arena *arena, const Variant *variant, int build)
-{
-    const Build *row = &build_rows[build];
-    const char *target = variant->target->compile ? variant->target->compile : "";
-    const char *space = *target ? " " : "";
-    if (row->links) {
-        return arena_printf(arena, "%s %s%s%s -shared -o %s.so %s -lm", row->compiler, row->flags, space,
-                            target, variant->id, variant->source);
-    }
-    return arena_printf(arena, "%s %s%s%s -c -o %s.o %s && clang -shared -fopenmp -o %s.so %s.o -lm",
-                        row->compiler, row->flags, space, target, variant->id, variant->source, variant->id,
-                        variant->id);
 }
 
 const char *build_compiler_version(Arena *arena, const Family *family, const char *out_dir,
@@ -269,8 +229,8 @@ static void read_line(void *context, const char *line)
 
 static const char *run_ninja(Run *run, const char *const targets[])
 {
-    enum { FIXED = 5, TARGETS = 16 };
-    const char *argv[FIXED + TARGETS] = {"ninja", "-k", "0", "-C", run->folder};
+    enum { FIXED = 5 };
+    const char *argv[FIXED + TARGETS + 1] = {"ninja", "-k", "0", "-C", run->folder};
     for (int i = 0; targets[i]; i++) {
         argv[FIXED + i] = targets[i];
     }
@@ -342,9 +302,9 @@ static bool run_items(Run *run, Diagnostics *diagnostics, const char *const targ
     return report_ninja(run, diagnostics, why);
 }
 
-static void add_item(Run *run, const char *name, const Build *row, const Variant *variant, const char **why)
+static void add_item(Run *run, const Build *row, const Variant *variant, const char **why)
 {
-    run->item[run->items++] = (Item){arena_printf(run->arena, "obj/%s/%s.so", name, variant->id),
+    run->item[run->items++] = (Item){arena_printf(run->arena, "obj/%s/%s.so", row->name, variant->id),
                                      row->compiler,
                                      variant->source,
                                      variant->target,
@@ -355,8 +315,7 @@ static void add_item(Run *run, const char *name, const Build *row, const Variant
 static void add_row(Run *run, const Family *family, int row, BuildResult *result)
 {
     for (int v = 0; v < family->variants; v++) {
-        add_item(run, build_rows[row].name, &build_rows[row], &family->variant[v],
-                 &result->why[v * build_count + row]);
+        add_item(run, &build_rows[row], &family->variant[v], &result->why[v * build_count + row]);
     }
 }
 
@@ -374,38 +333,52 @@ static void prepare_result(Arena *arena, const Family *family, BuildResult *resu
     result->control_why = ARENA_ARRAY(arena, const char *, (size_t)family->controls + 1);
 }
 
-bool build_run(Arena *arena, Diagnostics *diagnostics, const Family *family, const char *out_dir,
-               bool all_rows, bool progress, BuildResult *result)
+/* The rows to build go to `targets`; the others get a reason. NULL, or why nothing can be built. */
+static const char *choose_rows(Run *run, const Family *family, bool all_rows, BuildResult *result,
+                               const char **targets)
 {
-    enum { TARGETS = 8 };
-    const double started = seconds_now();
-    Run run = {.arena = arena,
-               .folder = arena_printf(arena, "%s/%s", out_dir, family->name),
-               .progress_wanted = progress};
-    run.item = ARENA_ARRAY(arena, Item,
-                           (size_t)family->variants * (size_t)build_count + (size_t)family->controls + 1);
-    prepare_result(arena, family, result);
-    const char *targets[TARGETS] = {0};
-    int wanted = 0;
     for (int b = 0; b < build_count; b++) {
         const char *why =
-            b > 0 && !all_rows ? "not asked for" : compiler_missing(arena, build_rows[b].compiler);
+            b > 0 && !all_rows ? "not asked for" : compiler_missing(run->arena, build_rows[b].compiler);
         if (why && build_rows[b].needed) {
-            diagnostics_error(diagnostics, (Location){0}, "%s", why + strlen("skipped: "));
-            return false;
+            return why + strlen("skipped: ");
         }
         if (why) {
             refuse_row(family, b, why, result);
         } else {
-            add_row(&run, family, b, result);
-            targets[wanted++] = build_rows[b].name;
+            add_row(run, family, b, result);
+            *targets++ = build_rows[b].name;
         }
     }
-    for (int c = 0; c < family->controls; c++) {
-        add_item(&run, build_rows[0].name, &build_rows[0], &family->control[c], &result->control_why[c]);
-    }
     if (family->controls > 0) {
-        targets[wanted++] = "controls";
+        *targets = "controls";
+    }
+    for (int c = 0; c < family->controls; c++) {
+        add_item(run, &build_rows[0], &family->control[c], &result->control_why[c]);
+    }
+    return NULL;
+}
+
+static Run new_run(Arena *arena, const Family *family, const char *out_dir, bool progress, size_t items)
+{
+    return (Run){.arena = arena,
+                 .folder = arena_printf(arena, "%s/%s", out_dir, family->name),
+                 .item = ARENA_ARRAY(arena, Item, items),
+                 .progress_wanted = progress};
+}
+
+bool build_run(Arena *arena, Diagnostics *diagnostics, const Family *family, const char *out_dir,
+               bool all_rows, bool progress, BuildResult *result)
+{
+    const double started = seconds_now();
+    const size_t items = (size_t)family->variants * (size_t)build_count + (size_t)family->controls;
+    Run run = new_run(arena, family, out_dir, progress, items + 1);
+    prepare_result(arena, family, result);
+    const char *targets[TARGETS + 1] = {0};
+    const char *why = choose_rows(&run, family, all_rows, result, targets);
+    if (why) {
+        diagnostics_error(diagnostics, (Location){0}, "%s", why);
+        return false;
     }
     const bool ran = run_items(&run, diagnostics, targets);
     result->compiled = run.compiled;
@@ -416,12 +389,9 @@ bool build_run(Arena *arena, Diagnostics *diagnostics, const Family *family, con
 bool build_run_baselines(Arena *arena, Diagnostics *diagnostics, const Family *family, const char *out_dir,
                          bool progress, const char **why)
 {
-    Run run = {.arena = arena,
-               .folder = arena_printf(arena, "%s/%s", out_dir, family->name),
-               .progress_wanted = progress};
-    run.item = ARENA_ARRAY(arena, Item, (size_t)baseline_count);
+    Run run = new_run(arena, family, out_dir, progress, (size_t)baseline_count);
     const char *source = arena_printf(arena, "baseline_%s.c", family->op->name);
-    const char *targets[8] = {0};
+    const char *targets[TARGETS + 1] = {0};
     int wanted = 0;
     for (int b = 0; b < baseline_count; b++) {
         const BaselineBuild *row = &baseline_rows[b];

@@ -44,10 +44,10 @@ static bool body_plan(Body *body, size_t data_bytes, GuardPlacement placement, s
         *body = (Body){0, 0};
         return true;
     }
+    body->offset = 0; /* GUARD_START */
     body->bytes = (data_bytes + slack + page - 1) / page * page;
     switch (placement) {
     case GUARD_START:
-        body->offset = 0;
         break;
     case GUARD_END:
         body->offset = body->bytes - data_bytes;

@@ -1,9 +1,10 @@
 /* onednn.c: samebits-peer-onednn, a program that times oneDNN's layer normalisation and softmax when asked.
  *
- * It is a process of its own because oneDNN brings its own OpenMP runtime, and it is held to AVX2 because that is what it is
- * compared with. Usage (runtime/bench/peer.c starts it): samebits-peer-onednn PROBLEM ROWS COLS THREADS SETS EPS KIND. It
- * checks its own result against a plain loop in binary64, warms up, says "ready FIRST SETTLED CALLS" (nanoseconds), then
- * answers each line "run N" with "ns TOTAL"; anything wrong is "error WHY". oneDNN 2.4 to 3.x. */
+ * It is a process of its own because oneDNN brings its own OpenMP runtime, and it is held to AVX2 because
+ * that is what it is compared with. Usage (runtime/bench/peer.c starts it): samebits-peer-onednn PROBLEM ROWS
+ * COLS THREADS SETS EPS KIND. It checks its own result against a plain loop in binary64, warms up, says
+ * "ready FIRST SETTLED CALLS" (nanoseconds), then answers each line "run N" with "ns TOTAL"; anything wrong
+ * is "error WHY". oneDNN 2.4 to 3.x. */
 #include "array/inputs.h"
 #include "bench/clock.h"
 
@@ -27,7 +28,7 @@ typedef struct Problem {
     dnnl_stream_t stream;
     dnnl_primitive_t primitive;
     float *weight, *bias;
-    float **x, **y;                /* one per set */
+    float **x, **y;                 /* one per set */
     dnnl_exec_arg_t (*argument)[4]; /* one list per set */
     int arguments;
 } Problem;
@@ -48,7 +49,8 @@ static void must(dnnl_status_t status, const char *what)
 
 static float *make_buffer(size_t elements)
 {
-    void *mapping = mmap(NULL, elements * sizeof(float) + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *mapping =
+        mmap(NULL, elements * sizeof(float) + 1, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapping == MAP_FAILED)
         fail("not enough memory for the buffers");
     return mapping;
@@ -75,7 +77,8 @@ typedef dnnl_memory_desc_t Layout;
 static Layout make_layout(int rank, const dnnl_dims_t size)
 {
     Layout layout;
-    must(dnnl_memory_desc_create_with_tag(&layout, rank, size, dnnl_f32, rank == 2 ? dnnl_ab : dnnl_a), "memory layout");
+    must(dnnl_memory_desc_create_with_tag(&layout, rank, size, dnnl_f32, rank == 2 ? dnnl_ab : dnnl_a),
+         "memory layout");
     return layout;
 }
 
@@ -94,9 +97,9 @@ static dnnl_primitive_desc_t describe(const Problem *problem, const Layout *data
                                                         dnnl_softmax_accurate, *data, *data, 1, NULL),
              "softmax");
     else
-        must(dnnl_layer_normalization_forward_primitive_desc_create(&description, problem->engine,
-                                                                    dnnl_forward_inference, *data, *data, NULL,
-                                                                    problem->eps, dnnl_use_scale | dnnl_use_shift, NULL),
+        must(dnnl_layer_normalization_forward_primitive_desc_create(
+                 &description, problem->engine, dnnl_forward_inference, *data, *data, NULL, problem->eps,
+                 dnnl_use_scale | dnnl_use_shift, NULL),
              "layer normalisation");
     return description;
 }
@@ -106,7 +109,8 @@ typedef dnnl_memory_desc_t Layout;
 static Layout make_layout(int rank, const dnnl_dims_t size)
 {
     Layout layout;
-    must(dnnl_memory_desc_init_by_tag(&layout, rank, size, dnnl_f32, rank == 2 ? dnnl_ab : dnnl_a), "memory layout");
+    must(dnnl_memory_desc_init_by_tag(&layout, rank, size, dnnl_f32, rank == 2 ? dnnl_ab : dnnl_a),
+         "memory layout");
     return layout;
 }
 
@@ -126,10 +130,11 @@ static dnnl_primitive_desc_t describe(const Problem *problem, const Layout *data
     if (problem->is_softmax)
         must(dnnl_softmax_forward_desc_init(&softmax, dnnl_forward_inference, data, 1), "softmax");
     else
-        must(dnnl_layer_normalization_forward_desc_init(&layernorm, dnnl_forward_inference, data, NULL, problem->eps,
-                                                        dnnl_use_scale | dnnl_use_shift),
+        must(dnnl_layer_normalization_forward_desc_init(&layernorm, dnnl_forward_inference, data, NULL,
+                                                        problem->eps, dnnl_use_scale | dnnl_use_shift),
              "layer normalisation");
-    must(dnnl_primitive_desc_create(&description, operation, NULL, problem->engine, NULL), "primitive descriptor");
+    must(dnnl_primitive_desc_create(&description, operation, NULL, problem->engine, NULL),
+         "primitive descriptor");
     return description;
 }
 #endif
@@ -167,15 +172,16 @@ static void set_up(Problem *problem)
     must(dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx2), "holding to AVX2");
     must(dnnl_engine_create(&problem->engine, dnnl_cpu, 0), "engine");
     must(dnnl_stream_create(&problem->stream, problem->engine, dnnl_stream_default_flags), "stream");
-    const dnnl_dims_t both = {(dnnl_dim_t)problem->rows, (dnnl_dim_t)problem->cols}, one = {(dnnl_dim_t)problem->cols};
+    const dnnl_dims_t both = {(dnnl_dim_t)problem->rows, (dnnl_dim_t)problem->cols},
+                      one = {(dnnl_dim_t)problem->cols};
     Layout data = make_layout(2, both), row = make_layout(1, one);
     dnnl_primitive_desc_t description = describe(problem, &data);
     must(dnnl_primitive_create(&problem->primitive, description), "primitive");
     const char *implementation = "?";
     dnnl_primitive_desc_query(description, dnnl_query_impl_info_str, 0, &implementation);
     if (getenv("SAMEBITS_PEER_VERBOSE") != NULL)
-        fprintf(stderr, "oneDNN %d.%d.%d, %s\n", dnnl_version()->major, dnnl_version()->minor, dnnl_version()->patch,
-                implementation);
+        fprintf(stderr, "oneDNN %d.%d.%d, %s\n", dnnl_version()->major, dnnl_version()->minor,
+                dnnl_version()->patch, implementation);
     make_sets(problem, &data, &row);
 }
 
@@ -187,7 +193,8 @@ static int64_t time_calls(Problem *problem, unsigned long long calls)
     for (unsigned long long i = 0; i < calls; i++) {
         const dnnl_exec_arg_t *argument = problem->argument[problem->next];
         problem->next = (problem->next + 1) % problem->sets;
-        if (dnnl_primitive_execute(problem->primitive, problem->stream, problem->arguments, argument) != dnnl_success)
+        if (dnnl_primitive_execute(problem->primitive, problem->stream, problem->arguments, argument) !=
+            dnnl_success)
             fail("oneDNN: execution failed");
     }
     if (dnnl_stream_wait(problem->stream) != dnnl_success)
@@ -261,8 +268,8 @@ static void warm_up(Problem *problem)
     fflush(stdout);
 }
 
-/* One untimed call wakes the threads and refills the caches, the timed ones follow; then a rest, so that our threads
- * have stopped spinning when the other side has its turn. */
+/* One untimed call wakes the threads and refills the caches, the timed ones follow; then a rest, so that our
+ * threads have stopped spinning when the other side has its turn. */
 static void answer(Problem *problem)
 {
     char line[64];
@@ -291,7 +298,8 @@ int main(int count, char **argument)
                        .kind = (InputKind)atoi(argument[7])};
     if (problem.rows == 0 || problem.cols == 0 || problem.sets < 1 || problem.kind >= INPUT_KINDS)
         fail("sizes must be at least 1");
-    /* OpenMP reads its environment when it is loaded, before main: OMP_NUM_THREADS comes from whoever starts us. */
+    /* OpenMP reads its environment when it is loaded, before main: OMP_NUM_THREADS comes from whoever starts
+     * us. */
     set_up(&problem);
     warm_up(&problem);
     answer(&problem);

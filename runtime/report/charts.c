@@ -76,9 +76,10 @@ static int even_ticks(const Scale *scale, double tick[SCALE_TICKS])
 static int decade_ticks(const Scale *scale, const double *digit, int digits, double tick[SCALE_TICKS])
 {
     int ticks = 0;
-    for (double power = pow(10, floor(log10(scale->low))); power <= scale->high; power *= 10) {
+    int first = (int)floor(log10(scale->low)), last = (int)ceil(log10(scale->high));
+    for (int exponent = first; exponent <= last; exponent++) {
         for (int d = 0; d < digits; d++) {
-            double value = power * digit[d];
+            double value = pow(10, exponent) * digit[d];
             if (value < scale->low || value > scale->high)
                 continue;
             if (ticks == 5)

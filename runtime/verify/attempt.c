@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h> //TMP
 
 static const size_t memory_limit = (size_t)6
                                    << 30; /* address space: many threads' stacks, no kernel needs more */
@@ -116,13 +115,8 @@ Finding attempt_run(Arena *arena, const Attempt *attempt)
     Finding finding = {.tried = true};
     Task task = {attempt, trace_create()};
     Buffer text = {0};
-    struct timespec t0, t1;
-    clock_gettime(CLOCK_MONOTONIC, &t0); // TMP
     const char *why =
         child_run(arena, (ChildLimits){attempt->seconds, memory_limit}, task_work, &task, &text);
-    clock_gettime(CLOCK_MONOTONIC, &t1);
-    fprintf(stderr, "%8.3f %s %s\n", (t1.tv_sec - t0.tv_sec) + 1e-9 * (t1.tv_nsec - t0.tv_nsec),
-            attempt->promise, attempt->variant->id); // TMP
     json_t *outcome = why == NULL ? json_loads(buffer_string(&text), 0, NULL) : NULL;
     if (outcome != NULL) {
         outcome_read(arena, outcome, &finding);

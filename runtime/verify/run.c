@@ -6,7 +6,7 @@
 
 enum {
     RUN_QUIET = 20,
-    RUN_LOADED = 150,     /* on one processor threads change places only when the load makes them */
+    RUN_LOADED = 60,      /* on one processor threads change places only when the load makes them */
     RUN_PATIENT = 4000,   /* a control that races must be caught, on one processor too */
     RUN_LEAST_THREADS = 4 /* more than one thread wherever this runs; races need two */
 };

@@ -11,6 +11,7 @@ $ end
 
 $ for f in functions do
 ${f.text}
+
 $ end
 $ if spans then
 $ include "cpu/spans.c"
@@ -26,7 +27,7 @@ $ end
 } Row;
 
 $ for r in reductions do
-/* ---- ${r.name} = ${r.text} ---- */
+/* ---- ${r.name} = ${r.text}${r.note} ---- */
 
 $ if r.scalar_leaves then
 $ include "cpu/step.c"

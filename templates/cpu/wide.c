@@ -33,14 +33,15 @@ $ end
             const size_t k = base + i;
             part[i] = ${r.wide_item};
         }
-        for (size_t i = 0; i < parts; i++) {
 $ if r.wide_kind == "pairwise" then
+        for (size_t i = 0; i < parts; i++)
             ${r.kind}_push(stack, &depth, base + i, part[i]);
 $ else
+        for (size_t i = 0; i < parts; i++) {
             const ${r.state} p = part[i];
             acc = base + i == 0 ? p : ${r.join_p};
-$ end
         }
+$ end
     }
 $ if r.wide_kind == "pairwise" then
     return ${r.kind}_pop_all(stack, &depth);

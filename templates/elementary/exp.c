@@ -1,7 +1,7 @@
 /* exp: fixed sequence "exp 1" (docs/elementary.md): 18 correctly rounded or integer operations, no branch.
- * x = n ln 2 + r with |r| < 0.347; exp(r) - 1 = r + r^2 P(r), P of degree 4 (error below 0.036 ulp); times 2^n in two
+ * x = n ln 2 + r with |r| < 0.347; exp(r) - 1 = r + r^2 P(r), P of degree 4 (error below 0.06 ulp); times 2^n in two
  * halves, so that a subnormal result rounds and a large one becomes infinity by itself.
- * Largest error over all 2^32 inputs: 0.98 ulp. exp(-inf) = +0, exp(+inf) = +inf, exp(NaN) = NaN, exp(+-0) = 1. */
+ * Largest error over all 2^32 inputs: 0.998 ulp. exp(-inf) = +0, exp(+inf) = +inf, exp(NaN) = NaN, exp(+-0) = 1. */
 static inline ${V} ${name}(${V} x)
 {
     /* Outside [-104, 89] the result is 0 or infinity. A NaN is the second operand, so it stays. */

@@ -12,6 +12,17 @@
 
 #include <cmocka.h>
 
+#if defined(__SANITIZE_ADDRESS__)
+#define SLOW_BUILD 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SLOW_BUILD 1
+#endif
+#endif
+#ifndef SLOW_BUILD
+#define SLOW_BUILD 0
+#endif
+
 #define COUNT(rows) (sizeof(rows) / sizeof *(rows))
 
 /* `result` is the expected text of the program's result. */
@@ -19,7 +30,8 @@ typedef struct Harmless {
     const char *program, *result;
 } Harmless;
 
-/* `message` is the expected beginning of the only diagnostic. */
+/* `message` is the expected beginning of the only diagnostic. NULL: the program may end well, but must end.
+ */
 typedef struct Hostile {
     const char *program, *message;
 } Hostile;
@@ -41,7 +53,6 @@ static const Harmless harmless_rows[] = {
     {"return pcall(error, 'x')", "false"},
     {"return tostring(nil) .. tostring(1.5)", "nil1.5"},
     /* no addresses */
-    {"return tostring({}) .. tostring(print_ or tostring)", NULL},
     {"return tostring({}) .. ' ' .. tostring(tostring)", "table function"},
     {"return string.format('%s|%10s', {}, pairs)", "table|  function"},
     {"return tostring(setmetatable({}, {__name = 'thing'}))", "thing"},
@@ -203,15 +214,13 @@ static void check_harmless(const Harmless *row)
     Sandbox *sandbox = sandbox_create();
     lua_State *state = sandbox_state(sandbox);
     bool done = sandbox_run(sandbox, &diagnostics, "spec.lua", row->program, strlen(row->program));
-    if (row->result) {
-        assert_string_equal(first_message(&diagnostics), "");
-        assert_true(done);
-        assert_int_equal(lua_gettop(state), 1);
-        const char *result = lua_isboolean(state, 1) ? (lua_toboolean(state, 1) ? "true" : "false")
-                             : lua_isnil(state, 1)   ? "nil"
-                                                     : lua_tostring(state, 1);
-        assert_string_equal(result, row->result);
-    }
+    assert_string_equal(first_message(&diagnostics), "");
+    assert_true(done);
+    assert_int_equal(lua_gettop(state), 1);
+    const char *result = lua_isboolean(state, 1) ? (lua_toboolean(state, 1) ? "true" : "false")
+                         : lua_isnil(state, 1)   ? "nil"
+                                                 : lua_tostring(state, 1);
+    assert_string_equal(result, row->result);
     sandbox_destroy(sandbox);
     arena_destroy(arena);
 }
@@ -246,15 +255,13 @@ static void hostile_programs_end_as_diagnostics(void **unused)
         if (row->message && strncmp(first_message(&diagnostics), row->message, strlen(row->message)))
             fail_msg("%s\n  gave '%s'\n  expected '%s'", row->program, first_message(&diagnostics),
                      row->message);
-        if (seconds > (getenv("SAMEBITS_SLOW_BUILD") ? 20 : 2.5))
+        if (seconds > (SLOW_BUILD ? 20 : 2.5))
             fail_msg("%s\n  took %.2f s", row->program, seconds);
         if (row->message) {
             assert_false(done);
             assert_int_equal(diagnostics.count, 1);
             assert_true(strlen(first_message(&diagnostics)) < 600);
         }
-        if (getenv("SAMEBITS_SHOW"))
-            print_message("%6.3f s  %s\n", seconds, first_message(&diagnostics));
         lua_settop(sandbox_state(sandbox), 0);
         arena_destroy(arena);
     }

@@ -1,4 +1,4 @@
-/* ninja.c: writes build.ninja.
+/* ninja.c: rows of compilers and flags; writes build.ninja.
  *
  * The file is the same on every machine: compilers are named, not resolved, and what a run may choose
  * ($SAMEBITS_CLANG, $SAMEBITS_GCC, and a time limit to put before every command) is read by the shell when a
@@ -9,13 +9,40 @@
  * Measured (clang 14, ld 2.40, one AVX2 kernel with OpenMP): compiling and linking in one command 0.20 s of
  * one core, of which linking 0.04 s with ld, 0.04 s with lld, 0.03 s with gold: no reason to depend on
  * another linker. */
-#include "driver/build.h"
+#include "emit/ninja.h"
 
 #include "text/buffer.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+
+/* -fno-math-errno: nobody reads errno after sqrtf, and the call it would need keeps loops scalar; values are
+ * the same. -falign-*: where a loop happens to start must not decide a benchmark. Clang before 14 knows no
+ * -falign-loops and says so. */
+#define COMMON_FLAGS(level)                                                                                  \
+    "-std=c11 " level " -ffp-contract=off -fno-fast-math -fno-math-errno -falign-functions=64 -fPIC "        \
+    "-fopenmp -Wall -Wextra -Werror"
+#define CLANG_FLAGS(level) COMMON_FLAGS(level) " -falign-loops=64 -Wno-ignored-optimization-argument"
+#define GCC_FLAGS(level)   COMMON_FLAGS(level) " -Wno-unknown-pragmas"
+#define BASELINE_FLAGS     "-std=c11 -Ofast -falign-functions=64 -fPIC -fopenmp -Wall -Wextra"
+
+const Build build_rows[] = {
+    {"clang-O3", "clang", CLANG_FLAGS("-O3"), true, true},
+    {"clang-O0", "clang", CLANG_FLAGS("-O0"), true, false},
+    {"gcc-O3", "gcc", GCC_FLAGS("-O3"), false, false},
+    {"gcc-O0", "gcc", GCC_FLAGS("-O0"), false, false},
+};
+const int build_count = sizeof build_rows / sizeof build_rows[0];
+
+/* No -Werror: newer clangs warn about -Ofast itself. */
+const BaselineBuild baseline_rows[] = {
+    {"baseline-clang", "clang", BASELINE_FLAGS " -falign-loops=64 -Wno-ignored-optimization-argument", "-lm"},
+    {"baseline-libmvec", "clang",
+     BASELINE_FLAGS " -fveclib=libmvec -falign-loops=64 -Wno-ignored-optimization-argument", "-lmvec -lm"},
+    {"baseline-gcc", "gcc", BASELINE_FLAGS " -Wno-unknown-pragmas", "-lm"},
+};
+const int baseline_count = sizeof baseline_rows / sizeof baseline_rows[0];
 
 static const char head[] = "# Compiles the kernels of one family. Written by `samebits generate`; run by "
                            "`samebits compile` or by ninja itself.\n"
@@ -167,4 +194,18 @@ const char *build_write_ninja(const Family *family, const char *out_dir)
     buffer_destroy(&text);
     buffer_destroy(&path);
     return why;
+}
+
+const char *build_command_text(Arena *arena, const Variant *variant, int build)
+{
+    const Build *row = &build_rows[build];
+    const char *target = variant->target->compile ? variant->target->compile : "";
+    const char *space = *target ? " " : "";
+    if (row->links) {
+        return arena_printf(arena, "%s %s%s%s -shared -o %s.so %s -lm", row->compiler, row->flags, space,
+                            target, variant->id, variant->source);
+    }
+    return arena_printf(arena, "%s %s%s%s -c -o %s.o %s && clang -shared -fopenmp -o %s.so %s.o -lm",
+                        row->compiler, row->flags, space, target, variant->id, variant->source, variant->id,
+                        variant->id);
 }
