@@ -64,16 +64,24 @@ missing_packages() {
   have ninja || need+=(ninja-build)
   for purpose in "$@"; do
     case "$purpose" in
-    # Tests try bytecode, and gcc for the BUILD promise: both are skipped with a reason when they cannot be had.
-    test)
-      have luac5.4 || need+=(lua5.4)
-      have gcc || need+=(gcc)
-      ;;
     format) have clang-format || need+=(clang-format) ;;
     lint) have clang-tidy || need+=(clang-tidy) ;;
     esac
   done
   say "${need[*]-}"
+}
+
+# What tests use and can do without: what needs them is skipped, with this as the reason.
+install_optional() {
+  local want=()
+  have luac5.4 || want+=(lua5.4)
+  have gcc || want+=(gcc)
+  [ "${#want[@]}" -gt 0 ] || return 0
+  if have apt-get && [ -n "$(as_root)" ]; then
+    (apt_install "${want[@]}") || say "going on without: ${want[*]}"
+  else
+    say "going on without: ${want[*]} (sudo apt-get install ${want[*]})"
+  fi
 }
 
 brew_packages="llvm libomp lua jansson nettle mpfr libffi cmocka meson ninja pkg-config"
@@ -149,10 +157,17 @@ build_tool() {
   configure "$build"
   compile "$build"
   mkdir -p out/bin
-  # Through a new file: a running samebits keeps the old one.
-  if ! cmp -s "$build/samebits" out/bin/samebits; then
-    cp "$build/samebits" out/bin/samebits.new
-    mv out/bin/samebits.new out/bin/samebits
+  place samebits
+  [ ! -f "$build/runtime/peer/samebits-peer-onednn" ] || place runtime/peer/samebits-peer-onednn
+}
+
+# Through a new file: a running program keeps the old one.
+place() {
+  local name
+  name="$(basename "$1")"
+  if ! cmp -s "$build/$1" "out/bin/$name"; then
+    cp "$build/$1" "out/bin/$name.new"
+    mv "out/bin/$name.new" "out/bin/$name"
   fi
 }
 
@@ -175,13 +190,15 @@ command_all() {
 }
 
 command_test() {
-  install_packages test
+  install_packages
+  install_optional
   build_tool
   python3 tests/run "$build" "$@"
 }
 
 command_asan() {
-  install_packages test
+  install_packages
+  install_optional
   configure out/build-asan -Db_sanitize=address,undefined -Db_lundef=false -Dbuildtype=debugoptimized
   compile out/build-asan
   # Errors end the program. Exit 66 is not a status that samebits itself gives.

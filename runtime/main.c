@@ -1,6 +1,7 @@
 /* main.c: samebits COMMAND ... */
 #include "command/options.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,15 @@ static const CommandRow *row_of(const char *name)
         if (!strcmp(command_rows[i].name, name))
             return &command_rows[i];
     return NULL;
+}
+
+/* A full disk behind standard output must not look like success. */
+static int flush_output(int status)
+{
+    if (!fflush(stdout) && !ferror(stdout))
+        return status;
+    fprintf(stderr, "samebits: error: standard output cannot be written: %s\n", strerror(errno));
+    return status ? status : EXIT_BROKEN;
 }
 
 int main(int argc, char **argv)
@@ -26,5 +36,5 @@ int main(int argc, char **argv)
         }
     }
     arena_destroy(arena);
-    return status;
+    return flush_output(status);
 }

@@ -211,7 +211,7 @@ static void add_member(Members *members, const char *type, const char *name, con
     Arena *arena = members->speller->arena;
     spell_line(members->declarations, arena_printf(arena, "%s%s;", type, name), 0);
     if (value)
-        spell_line(members->settings, arena_printf(arena, "row.%s = %s;", name, value), 0);
+        spell_line(members->settings, arena_printf(arena, "row->%s = %s;", name, value), 0);
 }
 
 static bool is_read(Speller *speller, const bool *read, int input)
@@ -235,6 +235,18 @@ static void add_tensor(Members *members, const char *type, const Tensor *tensor)
         add_member(members, "size_t ", arena_printf(speller->arena, "%s_step", name), step);
 }
 
+/* Kept values go where the output will be: bringing those lines into the cache then overlaps with computing
+ * them. Outputs that are stored around the cache must not be in it, so there a short row keeps its values in
+ * an array of its own. */
+static const char *kept_place(Speller *speller)
+{
+    const char *output = spell_name(speller, speller->plan->op->output[0].name);
+    if (!page_streams(speller))
+        return arena_printf(speller->arena, "row->%s", output);
+    return arena_printf(speller->arena, "stream && !wide && row->count <= %d ? kept : row->%s",
+                        PAGE_KEPT_LIMIT, output);
+}
+
 static void add_members(Members *members)
 {
     Speller *speller = members->speller;
@@ -248,9 +260,7 @@ static void add_members(Members *members)
         if (spell_varies(speller, plan->op->output[o].value))
             add_tensor(members, "float *", &plan->op->output[o]);
     if (keeps(plan))
-        add_member(members, "float *", "kept",
-                   arena_printf(speller->arena, "wide || row.count > %d ? row.%s : kept", PAGE_KEPT_LIMIT,
-                                spell_name(speller, plan->op->output[0].name)));
+        add_member(members, "float *", "kept", kept_place(speller));
     if (page_uses_auto_parts(plan))
         add_member(members, "size_t ", "auto_parts", "auto_parts");
     for (int i = 0; i < plan->op->nodes; i++) {
@@ -284,7 +294,7 @@ static const char *wide_or(Speller *speller, const PlanReduction *reduction, con
 {
     if (!page_wide_fold(reduction))
         return call;
-    return arena_printf(speller->arena, "wide ? %s_wide(&row) : %s", page_reduction_name(speller, reduction),
+    return arena_printf(speller->arena, "wide ? %s_wide(row) : %s", page_reduction_name(speller, reduction),
                         call);
 }
 
@@ -292,17 +302,14 @@ static void add_reduction(Speller *speller, json_t *lines, const PlanReduction *
 {
     Arena *arena = speller->arena;
     const char *name = page_reduction_name(speller, reduction);
-    char *call =
-        arena_copy(arena, page_node_call(speller, reduction, reduction->root, "(Span){0, row.count, 1, 0}"));
-    char *argument = strstr(call, "(row, ");
-    call = arena_printf(arena, "%.*s(&row, %s", (int)(argument - call), call, argument + strlen("(row, "));
+    const char *call = page_node_call(speller, reduction, reduction->root, "(Span){0, row->count, 1, 0}");
     const char *value = wide_or(speller, reduction, call);
     if (spell_is_wide(speller, reduction->reduce)) /* rounded to binary32 once, at the end */
         value = arena_printf(arena, "(float)(%s)", value);
     spell_line(lines, arena_printf(arena, "const float %s = %s;", name, value),
                reduction->reduce->where.line);
     if (member)
-        spell_line(lines, arena_printf(arena, "row.%s = %s;", name, name), 0);
+        spell_line(lines, arena_printf(arena, "row->%s = %s;", name, name), 0);
 }
 
 static const PlanReduction *reduction_of(const Plan *plan, const Expr *expr)
@@ -324,7 +331,7 @@ static void add_row_value(Speller *speller, json_t *lines, const Expr *expr, boo
     }
     spell_line(lines, arena_printf(arena, "const float %s = %s;", name, value), expr->where.line);
     if (member)
-        spell_line(lines, arena_printf(arena, "row.%s = %s;", name, name), 0);
+        spell_line(lines, arena_printf(arena, "row->%s = %s;", name, name), 0);
 }
 
 /* Reductions and values constant over the row, in topological order. */
@@ -376,44 +383,13 @@ static void add_row_outputs(Speller *speller, json_t *lines)
     }
 }
 
-static void add_outputs_call(Speller *speller, json_t *lines)
-{
-    if (!page_has_outputs(speller))
-        return;
-    const char *stream = page_streams(speller) ? ", stream" : "";
-    Arena *arena = speller->arena;
-    spell_line(lines, "if (wide) {", 0);
-    spell_line(lines, "#pragma omp parallel for schedule(static)", 0);
-    spell_line(
-        lines,
-        arena_printf(arena, "    for (size_t first = 0; first < row.count; first += %d) {", PAGE_WIDE_FROM),
-        0);
-    spell_line(lines, "        const size_t left = row.count - first;", 0);
-    spell_line(lines,
-               arena_printf(arena, "        outputs(&row, first, first + (left < %d ? left : %d)%s);",
-                            PAGE_WIDE_FROM, PAGE_WIDE_FROM, stream),
-               0);
-    if (*stream)
-        spell_line(lines, "        if (stream)\n            _mm_sfence();", 0);
-    spell_line(lines, "    }\n} else {", 0);
-    spell_line(lines, arena_printf(arena, "    outputs(&row, 0, row.count%s);\n}", stream), 0);
-}
-
 static json_t *row_lines(Speller *speller, json_t *settings)
 {
     json_t *lines = json_array();
     page_row_indices(speller, lines);
-    if (keeps(speller->plan))
-        spell_line(lines,
-                   arena_printf(speller->arena,
-                                "float kept[%d]; /* a short row's kept values stay in the cache */",
-                                PAGE_KEPT_LIMIT),
-                   0);
-    spell_line(lines, "Row row;", 0);
     json_array_extend(lines, settings);
     add_row_values(speller, lines);
     add_row_outputs(speller, lines);
-    add_outputs_call(speller, lines);
     return lines;
 }
 
@@ -522,15 +498,46 @@ static json_t *kernel_lines(Speller *speller)
     return lines;
 }
 
+/* What row_values() is told besides the operator's own arguments. */
+static void set_extras(Speller *speller, json_t *data)
+{
+    Arena *arena = speller->arena;
+    bool scratch = keeps(speller->plan) && page_streams(speller);
+    const char *parts = page_uses_auto_parts(speller->plan) ? ", size_t auto_parts" : "";
+    const char *give_parts = *parts ? ", auto_parts" : "";
+    const char *stream = page_streams(speller) ? ", int stream" : "",
+               *give_stream = *stream ? ", stream" : "";
+    set(data, "extra_params", arena_printf(arena, "%s%s%s", stream, scratch ? ", float *kept" : "", parts));
+    set(data, "extra_wide", arena_printf(arena, "%s%s%s", give_stream, scratch ? ", NULL" : "", give_parts));
+    set(data, "extra", arena_printf(arena, "%s%s%s", give_stream, scratch ? ", kept" : "", give_parts));
+    set(data, "output_stream", give_stream);
+    set_flag(data, "scratch", scratch);
+    json_object_set_new(data, "kept_limit", json_integer(PAGE_KEPT_LIMIT));
+}
+
+/* Short rows go several at a time: while one's last roundings (fold, division, square root) are under way,
+ * the next one's leaves are already read. Together they stay within the first cache. Every row is still
+ * computed by itself. */
+static const char *rows_at_once(Speller *speller)
+{
+    if (!page_has_outputs(speller) || !speller->plan->reductions)
+        return "1";
+    const char *axis = axis_name(speller);
+    return arena_printf(speller->arena, "%srows_in_all < %d || %s > %d ? 1 : %s > %d ? 2 : %d",
+                        keeps(speller->plan) && page_streams(speller) ? "stream || " : "", PAGE_MANY_ROWS,
+                        axis, PAGE_SHORT_ROW, axis, PAGE_SHORT_ROW / 2, PAGE_ROWS_AT_ONCE);
+}
+
 static void add_kernel(Speller *speller, json_t *data, Signature signature, json_t *rows)
 {
     const Plan *plan = speller->plan;
     Arena *arena = speller->arena;
     bool serial_rows = plan->reductions > 0 && term_has(plan->tree, TERM_COMPLETION, false);
     bool wide = shares_rows(speller) && plan->axis >= 0;
-    const char *automatic = page_uses_auto_parts(plan) ? ", size_t auto_parts" : "";
     void_unused(speller, rows, signature.arguments);
     void_unused(speller, rows, "r, wide");
+    if (page_streams(speller))
+        void_unused(speller, rows, "stream");
     json_object_set_new(data, "row_lines", rows);
     json_object_set_new(data, "kernel_lines", kernel_lines(speller));
     set(data, "signature", signature.parameters);
@@ -538,16 +545,15 @@ static void add_kernel(Speller *speller, json_t *data, Signature signature, json
     set(data, "row_count", page_row_count(speller));
     set_flag(data, "wide", wide);
     set_flag(data, "streams", page_streams(speller));
-    set(data, "stream_param",
-        arena_printf(arena, "%s%s", page_streams(speller) ? ", int stream" : "", automatic));
-    set(data, "stream_argument",
-        arena_printf(arena, "%s%s", page_streams(speller) ? ", stream" : "",
-                     *automatic ? ", auto_parts" : ""));
+    set_extras(speller, data);
     set(data, "wide_when",
         wide ? arena_printf(arena, "rows_in_all < (size_t)omp_get_max_threads() && %s >= %d",
                             axis_name(speller), PAGE_WIDE_FROM)
              : "0");
     set_flag(data, "rows_in_parallel", !serial_rows);
+    set(data, "rows_at_once", rows_at_once(speller));
+    json_object_set_new(data, "rows_at_once_most", json_integer(PAGE_ROWS_AT_ONCE));
+    json_object_set_new(data, "wide_from", json_integer(PAGE_WIDE_FROM));
     set(data, "nowait", page_streams(speller) ? " nowait" : "");
     set(data, "parallel_when",
         plan->axis < 0 ? "rows_in_all > 1"

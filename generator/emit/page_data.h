@@ -46,6 +46,9 @@ void page_row_indices(Speller *speller, json_t *lines);
 const char *page_row_count(Speller *speller); /* the product of the parallel axes */
 
 enum {
+    PAGE_ROWS_AT_ONCE = 4,
+    PAGE_SHORT_ROW = 1024,
+    PAGE_MANY_ROWS = 64,
     PAGE_KEPT_LIMIT = 16384,
     PAGE_PANEL = 4096,
     PAGE_CLASSES = 64,

@@ -225,7 +225,8 @@ static void add_node(NodeList *list, const PlanNode *node)
         if (!is_halving_of_array(node))
             add_record(list, node, fold_record(list->speller, list->reduction, node));
     } else {
-        add_node(list, node->outer);
+        if (node->left > 1 || node->term->size == 1)
+            add_node(list, node->outer);
         add_record(list, node, page_vector(list->speller, list->reduction, node));
     }
 }
@@ -338,10 +339,16 @@ static bool is_pairwise(const PlanNode *node)
     return node->kind == PLAN_FOLD && node->term->kind == TERM_PAIRWISE;
 }
 
+static bool is_halved_by_loop(const PlanNode *node)
+{
+    return node->kind == PLAN_VECTOR && node->left == (int)node->term->size &&
+           is_halving_of_array(node->outer);
+}
+
 static bool halves_an_array(const PlanReduction *reduction)
 {
     const PlanNode *wide = page_wide_fold(reduction);
-    return some_node(reduction, is_halving_of_array) || (wide && wide->term->kind == TERM_HALVING);
+    return some_node(reduction, is_halved_by_loop) || (wide && wide->term->kind == TERM_HALVING);
 }
 
 static json_t *kind_record(Speller *speller, ReduceKind kind)

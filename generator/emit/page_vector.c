@@ -48,7 +48,12 @@ static const char *index_text(Speller *speller, Group group)
 
 static Pass pass_of(const PlanReduction *reduction, bool live)
 {
-    return (Pass){true, live, "i", reduction->kept, reduction->kept != NULL};
+    return (Pass){true, live, "i", reduction->kept, false};
+}
+
+static Pass keep_pass(const PlanReduction *reduction, bool live)
+{
+    return (Pass){true, live, "i", reduction->kept, true};
 }
 
 /* ---- functions that step one vector ---- */
@@ -76,6 +81,56 @@ static json_t *step_function(Speller *speller, const PlanReduction *reduction, c
                      live ? "__m256i live, " : "", type));
     json_object_set_new(record, "lines", lines);
     return record;
+}
+
+/* ---- values that are kept are computed first, one vector after another ----
+ *
+ * Inside the rounds, several elementary functions side by side need more registers than there are (measured:
+ * a softmax on AVX2 took 1.3 times as long). */
+
+static json_t *keep_function(Speller *speller, const PlanReduction *reduction, const json_t *reads, bool live)
+{
+    Arena *arena = speller->arena;
+    const char **text = ARENA_ARRAY(arena, const char *, (size_t)speller->plan->op->nodes);
+    json_t *record = json_object(), *lines = json_array();
+    spell_value(speller, lines, keep_pass(reduction, live), text, reduction->kept);
+    set(record, "head",
+        arena_printf(arena, "static inline void %s_keep8%s(%ssize_t i%s)",
+                     page_reduction_name(speller, reduction), live ? "_live" : "",
+                     page_read_parameters(arena, reads), live ? ", __m256i live" : ""));
+    json_object_set_new(record, "lines", lines);
+    return record;
+}
+
+static json_t *keep_lines(Speller *speller, const PlanReduction *reduction, const json_t *reads)
+{
+    Arena *arena = speller->arena;
+    json_t *lines = json_array();
+    const char *name = page_reduction_name(speller, reduction),
+               *arguments = page_read_arguments(arena, reads);
+    spell_line(lines, "size_t at = 0;", 0);
+    spell_line(lines, "for (; s.count - at >= 8; at += 8)", 0);
+    spell_line(lines, arena_printf(arena, "    %s_keep8(%ss.first + at);", name, arguments), 0);
+    spell_line(lines, "if (at < s.count)", 0);
+    spell_line(lines,
+               arena_printf(arena, "    %s_keep8_live(%ss.first + at, %s);", name, arguments,
+                            live_mask(speller, "s.count - at")),
+               0);
+    return lines;
+}
+
+static void add_reads(json_t *all, json_t *more)
+{
+    size_t i, j;
+    json_t *read, *known;
+    json_array_foreach(more, i, read)
+    {
+        bool there = false;
+        json_array_foreach(all, j, known) there |=
+            json_equal(json_object_get(known, "name"), json_object_get(read, "name"));
+        if (!there)
+            json_array_append(all, read);
+    }
 }
 
 static bool has_partial_group(const PlanNode *node)
@@ -139,7 +194,7 @@ static void join_vectors(Speller *speller, const PlanReduction *reduction, const
                          json_t *lines)
 {
     Arena *arena = speller->arena;
-    for (int half = node->vectors / 2; half * node->width >= node->left; half /= 2)
+    for (int half = node->vectors / 2; half >= 1; half /= 2)
         for (int g = 0; g < half; g++) {
             const char *a = arena_printf(arena, "acc%d", g), *b = arena_printf(arena, "acc%d", g + half);
             const char *joined = spell_join(speller, reduction->reduce, true, a, b);
@@ -150,29 +205,66 @@ static void join_vectors(Speller *speller, const PlanReduction *reduction, const
         }
 }
 
-/* Accumulators go to an array, where the rest of the fold reads them. */
-static json_t *fold_lines(Speller *speller, const PlanReduction *reduction, const PlanNode *node)
+static const char *word_for(Speller *speller, const PlanReduction *reduction, const char *name)
+{
+    return spell_is_wide(speller, reduction->reduce) ? arena_printf(speller->arena, "%s_f64", name) : name;
+}
+
+static const char *spelled(Speller *speller, const char *word, const char *a, const char *b)
+{
+    return words_spell(speller->arena, speller->vector, word, a, b, NULL);
+}
+
+/* The last rounds of halving, within one register. */
+static void join_within_vector(Speller *speller, const PlanReduction *reduction, const PlanNode *node,
+                               json_t *lines)
 {
     Arena *arena = speller->arena;
-    json_t *lines = json_array();
-    if (speller->plan->target->width == 1)
-        return lines;
-    int vectors = node->vectors;
-    if (node->left < (int)node->term->size) {
-        join_vectors(speller, reduction, node, lines);
-        vectors = node->left / node->width;
+    for (int half = node->width / 2; half >= node->left; half /= 2) {
+        const char *word = word_for(speller, reduction, arena_printf(arena, "lanes_%d_up", half));
+        const char *joined =
+            spell_join(speller, reduction->reduce, true, "acc0", spelled(speller, word, "acc0", NULL));
+        spell_line(lines, arena_printf(arena, "acc0 = %s; /* lane i and lane i + %d */", joined, half), 0);
     }
-    bool wide = spell_is_wide(speller, reduction->reduce);
-    spell_line(lines,
-               arena_printf(arena, "%s lane[%d];", spell_state_type(speller, reduction->reduce, false),
-                            vectors * node->width),
-               0);
-    for (int g = 0; g < vectors; g++) {
+}
+
+/* Accumulators go to an array, where the fold reads them. */
+static void store_accumulators(Speller *speller, const PlanReduction *reduction, const PlanNode *node,
+                               json_t *lines)
+{
+    Arena *arena = speller->arena;
+    const char *type = spell_state_type(speller, reduction->reduce, false);
+    spell_line(lines, arena_printf(arena, "%s lane[%d];", type, node->vectors * node->width), 0);
+    for (int g = 0; g < node->vectors; g++) {
         const char *to = g ? arena_printf(arena, "lane + %d", g * node->width) : "lane";
-        const char *from = arena_printf(arena, "acc%d", g);
-        spell_line(lines, words_spell(arena, speller->vector, wide ? "put_f64" : "put", to, from, NULL), 0);
+        spell_line(lines,
+                   spelled(speller, word_for(speller, reduction, "put"), to, arena_printf(arena, "acc%d", g)),
+                   0);
+    }
+}
+
+static bool folds_in_registers(const PlanNode *node)
+{
+    return node->left < (int)node->term->size;
+}
+
+static json_t *fold_lines(Speller *speller, const PlanReduction *reduction, const PlanNode *node)
+{
+    json_t *lines = json_array();
+    if (folds_in_registers(node)) {
+        join_vectors(speller, reduction, node, lines);
+        join_within_vector(speller, reduction, node, lines);
+    } else if (speller->plan->target->width > 1) {
+        store_accumulators(speller, reduction, node, lines);
     }
     return lines;
+}
+
+static const char *result(Speller *speller, const PlanReduction *reduction, const PlanNode *node)
+{
+    if (folds_in_registers(node))
+        return spelled(speller, word_for(speller, reduction, "lane_0"), "acc0", NULL);
+    return page_fold_lanes(speller, reduction, node);
 }
 
 static json_t *step_functions(Speller *speller, const PlanReduction *reduction, const PlanNode *node,
@@ -191,17 +283,30 @@ json_t *page_vector(Speller *speller, const PlanReduction *reduction, const Plan
 {
     json_t *record = json_object(), *groups = json_array();
     const Expr *leaf = reduction->reduce->arg[0];
-    json_t *reads = page_reads(speller, pass_of(reduction, false), &leaf, 1);
+    json_t *reads = page_reads(speller, pass_of(reduction, false), &leaf, 1), *all = json_array();
+    json_t *functions = step_functions(speller, reduction, node, reads);
     bool looped = speller->plan->target->width == 1;
+    bool keeps = reduction->kept && !looped;
+    if (keeps) {
+        json_t *keep_reads = page_reads(speller, keep_pass(reduction, false), &reduction->kept, 1);
+        json_array_append_new(functions, keep_function(speller, reduction, keep_reads, false));
+        json_array_append_new(functions, keep_function(speller, reduction, keep_reads, true));
+        json_object_set_new(record, "keep", keep_lines(speller, reduction, keep_reads));
+        add_reads(all, keep_reads);
+        json_decref(keep_reads);
+    }
+    add_reads(all, reads);
     set(record, "page", "vector");
+    json_object_set_new(record, "keeps", json_boolean(keeps));
     json_object_set_new(record, "lanes", json_integer((json_int_t)node->term->size));
-    json_object_set_new(record, "functions", step_functions(speller, reduction, node, reads));
-    json_object_set_new(record, "locals", looped ? json_array() : page_locals(speller->arena, reads));
+    json_object_set_new(record, "functions", functions);
+    json_object_set_new(record, "locals", looped ? json_array() : page_locals(speller->arena, all));
+    json_decref(all);
     for (int g = 0; g < node->vectors; g++)
         json_array_append_new(groups, group_record(speller, reduction, node, reads, g));
     json_object_set_new(record, "groups", groups);
     json_object_set_new(record, "fold", fold_lines(speller, reduction, node));
-    set(record, "call", page_fold_lanes(speller, reduction, node));
+    set(record, "call", result(speller, reduction, node));
     json_decref(reads);
     return record;
 }

@@ -65,9 +65,9 @@ static const PlanNode *lower_cut(Lowering *lowering, const Term *term, Source so
     return node_add(lowering, cut);
 }
 
-/* Joining whole vectors is the first rounds of halving when the number of lanes is a power of two of
- * at least one vector: item i meets item i + h, which lie in vectors h / width apart. */
-static bool folds_whole_vectors(const Term *term, int width)
+/* Halving stays in registers when the number of lanes is a power of two of at least one vector: item i meets
+ * item i + h, which lie in vectors h / width apart, and from h < width on in one vector. */
+static bool folds_in_registers(const Term *term, int width)
 {
     uint64_t lanes = term->size;
     return width > 1 && term->outer->kind == TERM_HALVING && lanes % (uint64_t)width == 0 &&
@@ -80,7 +80,7 @@ static const PlanNode *lower_vector(Lowering *lowering, const Term *term, Source
     int lanes = (int)term->size, width = lowering->plan->target->width;
     node->width = width > 1 ? width : lanes;
     node->vectors = (lanes + node->width - 1) / node->width;
-    node->left = folds_whole_vectors(term, width) ? width : lanes;
+    node->left = folds_in_registers(term, width) ? 1 : lanes;
     if (width == 1) /* lanes are looped, one leaf at a time */
         lowering->reduction->scalar_leaves = true;
     node->outer = lower_term(lowering, term->outer, (Source){ITEMS_ACCUMULATORS, NULL, 0, true, false});

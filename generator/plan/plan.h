@@ -33,7 +33,7 @@ struct PlanNode {
     int depth;             /* how many spans enclose its own: 0 for the whole row and for arrays */
     bool in_array;         /* below a VECTOR's fold: the innermost items are accumulators */
     const PlanNode *inner; /* CUT: reduces one part */
-    const PlanNode *outer; /* CUT: folds the parts; VECTOR: folds the accumulators left after `halvings` */
+    const PlanNode *outer; /* CUT: folds the parts; VECTOR: folds the accumulators that are left */
     /* VECTOR only. Whole vectors of `width` lanes are joined first where the fold is halving and L is a power
      * of two: each round joins the upper half of the accumulators onto the lower, until `left` remain, which
      * is again halving. */

@@ -76,8 +76,8 @@ static size_t copied_bytes(const BenchTask *task)
 
 double task_memory_bytes(const BenchTask *task, MemoryKind kind)
 {
-    return kind == MEMORY_READ ? work_count(task->op, &task->shape).bytes_in
-                               : 2.0 * (double)copied_bytes(task);
+    return memory_kind_reads(kind) ? work_count(task->op, &task->shape).bytes_in
+                                   : 2.0 * (double)copied_bytes(task);
 }
 
 int buffer_sets_wanted(const BenchTask *task)

@@ -24,16 +24,23 @@ static bool has_avx2(void)
 
 const char *memory_kind_name(MemoryKind kind)
 {
-    static const char *const names[] = {"read", "copy", "copy-stream"};
+    static const char *const names[] = {"read", "read-streams", "copy", "copy-stream"};
     return names[kind];
+}
+
+bool memory_kind_reads(MemoryKind kind)
+{
+    return kind == MEMORY_READ || kind == MEMORY_READ_STREAMS;
 }
 
 const char *memory_why_not(MemoryKind kind)
 {
-    if (kind == MEMORY_COPY_STREAM && !has_avx2())
-        return "stores around the cache are written for AVX2 only";
+    if ((kind == MEMORY_COPY_STREAM || kind == MEMORY_READ_STREAMS) && !has_avx2())
+        return "it is written for AVX2 only";
     return NULL;
 }
+
+enum { ROUND = 256, STREAMS = 4 }; /* bytes of eight vectors; places a thread reads at once */
 
 typedef struct Transfer {
     MemoryKind kind;
@@ -49,15 +56,17 @@ static void keep(const void *value)
 }
 
 #if defined(__x86_64__)
-WITH_AVX2 static void read_avx2(const char *from, size_t bytes)
+WITH_AVX2 static void read_avx2(const char *from, size_t bytes, size_t streams)
 {
     __m256i sum[8];
     for (int k = 0; k < 8; k++)
         sum[k] = _mm256_setzero_si256();
-    const __m256i *vector = (const __m256i *)from;
-    for (size_t i = 0; i < bytes / 256; i++)
-        for (int k = 0; k < 8; k++)
-            sum[k] = _mm256_xor_si256(sum[k], _mm256_load_si256(vector + 8 * i + k));
+    size_t apart = bytes / streams / ROUND * ROUND;
+    for (size_t i = 0; i < apart; i += ROUND)
+        for (size_t s = 0; s < streams; s++)
+            for (size_t k = 0; k < 8; k++)
+                sum[k] =
+                    _mm256_xor_si256(sum[k], _mm256_load_si256((const __m256i *)(from + s * apart + i) + k));
     keep(sum);
 }
 
@@ -65,7 +74,7 @@ WITH_AVX2 static void copy_avx2(const char *from, char *to, size_t bytes)
 {
     const __m256i *source = (const __m256i *)from;
     __m256i *target = (__m256i *)to;
-    for (size_t i = 0; i < bytes / 256; i++)
+    for (size_t i = 0; i < bytes / ROUND; i++)
         for (int k = 0; k < 8; k++)
             _mm256_store_si256(target + 8 * i + k, _mm256_load_si256(source + 8 * i + k));
 }
@@ -74,15 +83,15 @@ WITH_AVX2 static void stream_avx2(const char *from, char *to, size_t bytes)
 {
     const __m256i *source = (const __m256i *)from;
     __m256i *target = (__m256i *)to;
-    for (size_t i = 0; i < bytes / 256; i++)
+    for (size_t i = 0; i < bytes / ROUND; i++)
         for (int k = 0; k < 8; k++)
             _mm256_stream_si256(target + 8 * i + k, _mm256_load_si256(source + 8 * i + k));
     _mm_sfence();
 }
 #else
-static void read_avx2(const char *from, size_t bytes)
+static void read_avx2(const char *from, size_t bytes, size_t streams)
 {
-    (void)from, (void)bytes;
+    (void)from, (void)bytes, (void)streams;
 }
 static void copy_avx2(const char *from, char *to, size_t bytes)
 {
@@ -112,9 +121,10 @@ static void transfer_part(void *context, int thread, int threads)
     uint64_t begin, end;
     team_share(transfer->bytes, 4096, thread, threads, &begin, &end);
     const char *from = transfer->from + begin;
-    size_t bytes = end - begin, whole = bytes / 256 * 256;
-    if (transfer->kind == MEMORY_READ) {
-        has_avx2() ? read_avx2(from, whole) : read_plain(from, whole);
+    size_t bytes = end - begin, whole = bytes / ROUND * ROUND;
+    if (memory_kind_reads(transfer->kind)) {
+        size_t streams = transfer->kind == MEMORY_READ ? 1 : STREAMS;
+        has_avx2() ? read_avx2(from, whole, streams) : read_plain(from, whole);
         return;
     }
     char *to = transfer->to + begin;

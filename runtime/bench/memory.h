@@ -5,11 +5,21 @@
 
 #include "bench/team.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
-/* MEMORY_COPY stores through the cache, MEMORY_COPY_STREAM around it (non-temporal stores). */
-typedef enum MemoryKind { MEMORY_READ, MEMORY_COPY, MEMORY_COPY_STREAM, MEMORY_KINDS } MemoryKind;
-const char *memory_kind_name(MemoryKind kind); /* "read", "copy", "copy-stream" */
+/* MEMORY_READ goes through one contiguous part per thread, MEMORY_READ_STREAMS through four at once: which is
+ * faster depends on how many requests the machine keeps in flight. MEMORY_COPY stores through the cache,
+ * MEMORY_COPY_STREAM around it (non-temporal stores). */
+typedef enum MemoryKind {
+    MEMORY_READ,
+    MEMORY_READ_STREAMS,
+    MEMORY_COPY,
+    MEMORY_COPY_STREAM,
+    MEMORY_KINDS
+} MemoryKind;
+bool memory_kind_reads(MemoryKind kind);       /* only reads */
+const char *memory_kind_name(MemoryKind kind); /* "read", "read-streams", "copy", "copy-stream" */
 
 /* NULL when this machine can do it, else why not. */
 const char *memory_why_not(MemoryKind kind);

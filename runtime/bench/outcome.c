@@ -44,17 +44,33 @@ double outcome_memory_gbs(Arena *arena, const Pass *pass, MemoryKind kind)
     int entry = find_memory(pass->task, kind);
     if (entry < 0 || !times_has(&pass->times, entry))
         return 0.0;
+    if (!memory_kind_reads(kind) && !task_is_copy_like(pass->task->op, &pass->task->shape))
+        return 0.0;
     double gbs = task_memory_bytes(pass->task, kind) / times_median(arena, &pass->times, entry);
     return isfinite(gbs) ? gbs : 0.0;
+}
+
+static MemoryKind faster_of(Arena *arena, const Pass *pass, MemoryKind one, MemoryKind other)
+{
+    return outcome_memory_gbs(arena, pass, other) > outcome_memory_gbs(arena, pass, one) ? other : one;
+}
+
+MemoryKind outcome_fastest_read(Arena *arena, const Pass *pass)
+{
+    return faster_of(arena, pass, MEMORY_READ, MEMORY_READ_STREAMS);
+}
+
+MemoryKind outcome_fastest_copy(Arena *arena, const Pass *pass)
+{
+    return faster_of(arena, pass, MEMORY_COPY, MEMORY_COPY_STREAM);
 }
 
 /* The fastest way to move this operator's bytes that the pass has measured. */
 static double reference_gbs(Arena *arena, const Pass *pass)
 {
-    if (!task_is_copy_like(pass->task->op, &pass->task->shape))
-        return outcome_memory_gbs(arena, pass, MEMORY_READ);
-    return fmax(outcome_memory_gbs(arena, pass, MEMORY_COPY),
-                outcome_memory_gbs(arena, pass, MEMORY_COPY_STREAM));
+    bool copies = task_is_copy_like(pass->task->op, &pass->task->shape);
+    return outcome_memory_gbs(arena, pass,
+                              copies ? outcome_fastest_copy(arena, pass) : outcome_fastest_read(arena, pass));
 }
 
 static double pass_bytes(const Pass *pass)
@@ -206,7 +222,8 @@ static json_t *entry_to_json(Arena *arena, const Pass *pass, const Pass *cold, c
 
 static json_t *memory_to_json(Arena *arena, const Pass *pass)
 {
-    return json_pack("{s:f, s:f, s:f}", "read_gbs", outcome_memory_gbs(arena, pass, MEMORY_READ), "copy_gbs",
+    return json_pack("{s:f, s:f, s:f}", "read_gbs",
+                     outcome_memory_gbs(arena, pass, outcome_fastest_read(arena, pass)), "copy_gbs",
                      outcome_memory_gbs(arena, pass, MEMORY_COPY), "copy_stream_gbs",
                      outcome_memory_gbs(arena, pass, MEMORY_COPY_STREAM));
 }

@@ -22,8 +22,12 @@ Pass outcome_time_pass(Arena *arena, const BenchTask *task, const Times *known, 
 /* Entry against baseline (a control against its twin). */
 Ratio outcome_ratio(Arena *arena, const Pass *pass, int entry);
 
-/* Bytes per nanosecond that a memory entry reached in this pass, by its median; 0 when it was not timed. */
+/* Bytes per nanosecond that a memory entry reached in this pass, by its median; 0 when it was not timed, or
+ * is a copy where the operator writes too little for one. */
 double outcome_memory_gbs(Arena *arena, const Pass *pass, MemoryKind kind);
+/* The faster of the two ways to read, or to copy. */
+MemoryKind outcome_fastest_read(Arena *arena, const Pass *pass);
+MemoryKind outcome_fastest_copy(Arena *arena, const Pass *pass);
 
 /* The shape's object in bench.json; `cold` may be NULL. Messages of figures that cannot be are appended to
  * `errors`. */

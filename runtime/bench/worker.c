@@ -38,7 +38,7 @@ typedef struct Worker {
 static void move_memory(Worker *worker, MemoryKind kind, const CallData *call)
 {
     const Operator *op = worker->task->op;
-    if (kind != MEMORY_READ) {
+    if (!memory_kind_reads(kind)) {
         size_t bytes = (size_t)(task_memory_bytes(worker->task, kind) / 2.0);
         memory_run(kind, &worker->team, call->input[0], call->output[0], bytes);
         return;

@@ -4,6 +4,15 @@
 
 int command_check_elementary(const Options *options, Arena *arena)
 {
-    char *argv[] = {"elementary", "--sample", arena_printf(arena, "%ld", options->sample), NULL};
-    return command_elementary(options->sample ? 3 : 1, argv);
+    char *argv[6] = {"elementary"};
+    int argc = 1;
+    if (options->sample) {
+        argv[argc++] = "--sample";
+        argv[argc++] = arena_printf(arena, "%ld", options->sample);
+    }
+    if (options->json)
+        argv[argc++] = "--json";
+    if (options->quiet)
+        argv[argc++] = "-q";
+    return command_elementary(argc, argv);
 }

@@ -10,15 +10,15 @@
 #include <unistd.h>
 
 typedef struct Tool {
-    const char *variable, *name, *use, *cure;
+    const char *variable; /* names another program; NULL: none does */
+    const char *name, *use, *cure;
     bool needed;
 } Tool;
 
 static const Tool tools[] = {
     {"SAMEBITS_CLANG", "clang", "compiles kernels", "apt-get install clang", true},
-    {"SAMEBITS_NINJA", "ninja", "runs the compiler", "apt-get install ninja-build", true},
+    {NULL, "ninja", "runs the compiler", "apt-get install ninja-build", true},
     {"SAMEBITS_GCC", "gcc", "second compiler of the BUILD promise", "apt-get install gcc", false},
-    {"SAMEBITS_LLD", "ld.lld", "links kernels faster", "apt-get install lld", false},
 };
 
 static const char *first_line(Arena *arena, const char *text)
@@ -28,7 +28,7 @@ static const char *first_line(Arena *arena, const char *text)
 
 static bool check_tool(Arena *arena, const Tool *tool)
 {
-    const char *name = getenv(tool->variable);
+    const char *name = tool->variable ? getenv(tool->variable) : NULL;
     name = name && *name ? name : tool->name;
     const char *argv[] = {name, "--version", NULL};
     Buffer answer = {0};

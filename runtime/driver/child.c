@@ -132,6 +132,15 @@ static const char *signal_name(Arena *arena, int number)
 
 /* In the child. */
 
+/* Its shadow memory alone is far larger than any limit on addresses. */
+#if defined(__SANITIZE_ADDRESS__)
+static const bool built_with_address_sanitizer = true;
+#elif defined(__has_feature)
+static const bool built_with_address_sanitizer = __has_feature(address_sanitizer);
+#else
+static const bool built_with_address_sanitizer = false;
+#endif
+
 static void limit_resource(int resource, rlim_t most)
 {
     struct rlimit limit;
@@ -177,7 +186,7 @@ static void set_up_process(ChildLimits limits, pid_t parent, bool gentle)
         close(nothing);
     }
     limit_resource(RLIMIT_CORE, 0);
-    if (limits.memory_bytes > 0) {
+    if (limits.memory_bytes > 0 && !built_with_address_sanitizer) {
         limit_resource(RLIMIT_AS, limits.memory_bytes);
     }
 }

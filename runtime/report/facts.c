@@ -163,9 +163,10 @@ const char *facts_promise_reason(const json_t *verified, const char *name)
     const char *colon = strchr(status, ':');
     if (colon)
         return colon[1] == ' ' ? colon + 2 : colon + 1;
-    if (verified && *facts_text(verified, "failure"))
-        return facts_text(verified, "failure");
-    return *status ? "" : "the variant was not verified";
+    if (*status)
+        return "";
+    return *facts_text(verified, "failure") ? facts_text(verified, "failure")
+                                            : "the variant was not verified";
 }
 
 double facts_number(const json_t *object, const char *name)

@@ -107,6 +107,32 @@ static void batch_large(Batch *batch)
     arena_destroy(arena);
 }
 
+/* A batch so large that its outputs are stored around the cache, against some of its rows in batches that are
+ * not. */
+static void batch_streamed(Batch *batch)
+{
+    enum { ROWS = 24, BLOCKS = 4 };
+    Arena *arena = arena_create();
+    size_t rows = batch->what.shape.size[batch->dim], position[ROWS];
+    batch_open(batch, arena, rows);
+    for (size_t block = 0; block < BLOCKS && rows >= ROWS; block++) {
+        for (size_t i = 0; i < ROWS; i++)
+            position[i] = (rows - ROWS) * block / (BLOCKS - 1) + i;
+        batch_try(batch, position, ROWS, "some rows of a batch that is stored around the cache");
+    }
+    arena_destroy(arena);
+}
+
+static int largest_parallel_dim(const Operator *op, const Shape *shape)
+{
+    uint32_t parallel = operator_parallel_dims(op);
+    int largest = __builtin_ctz(parallel);
+    for (int d = 0; d < op->dims; d++)
+        if ((parallel >> d & 1) != 0 && shape->size[d] > shape->size[largest])
+            largest = d;
+    return largest;
+}
+
 void check_batch(Check *check)
 {
     const Variant *variant = check->variant;
@@ -116,6 +142,7 @@ void check_batch(Check *check)
         check->vacuous = "the operator has no dim that is not reduced: there is only one row";
         return;
     }
+    Batch streamed = {.check = check};
     check_make_telling(check, &typical);
     many.fill = typical.fill;
     kernel_set_threads(BATCH_THREADS);
@@ -129,4 +156,8 @@ void check_batch(Check *check)
             batch_small(&small);
             batch_large(&large);
         }
+    if (case_streamed(variant, &streamed.what)) {
+        streamed.dim = largest_parallel_dim(variant->op, &streamed.what.shape);
+        batch_streamed(&streamed);
+    }
 }

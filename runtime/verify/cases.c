@@ -10,12 +10,16 @@ enum {
     COLUMNS_LIMIT = 24000, /* columns of an ordinary case */
     WIDE_COLUMNS_LIMIT = 1 << 18,
     WIDE_COLUMNS_LEAST = 70001, /* above any threshold below which a kernel keeps one row to one thread */
-    TAILS = 130,
-    TIE_COLUMNS_LIMIT = 4000, /* a tie costs about eighty evaluations */
-    POISON = 0x5a5a5a5a       /* not a NaN: an element that was never written cannot pass for one */
+    STREAM_COLUMNS = 1021,      /* odd: rows begin at every alignment */
+    STREAM_LIMIT = 1 << 24,     /* elements */
+    HUGE_CHUNK = 1024,          /* 4100 chunks of it are 16 MiB */
+    FURTHER_VOLUME = 50000,     /* elements of a further case */
+    TAILS = 130,                /* at most so many lengths of tail */
+    TIE_COLUMNS_LIMIT = 4000,   /* a tie costs about eighty evaluations */
+    POISON = 0x5a5a5a5a         /* not a NaN: an element that was never written cannot pass for one */
 };
 
-static const char *const probe_name[] = {"probe-signed", "probe-square", "underflow", "tie"};
+static const char *const probe_name[] = {"probe-signed", "probe-square", "underflow", "exponents", "tie"};
 
 const char *fill_name(int fill)
 {
@@ -186,10 +190,56 @@ Case case_many(const Operator *op, const Term *tree)
     return case_of(op, 131, columns < 600 ? columns : 600, INPUT_CANCEL, 13);
 }
 
+/* Elements of output 0 from which it is stored around the cache; 0: never, or never within our means. */
+static size_t stream_elements(const Variant *variant)
+{
+    size_t elements = variant->schedule.stream_bytes / sizeof(float);
+    return variant->target->width > 1 && elements <= STREAM_LIMIT ? elements : 0;
+}
+
+static bool output_has(const Operator *op, uint32_t dims)
+{
+    uint32_t own = 0;
+    for (int axis = 0; axis < op->output[0].rank; axis++)
+        own |= UINT32_C(1) << op->output[0].dim[axis];
+    return (own & dims) != 0;
+}
+
+bool case_streamed(const Variant *variant, Case *what)
+{
+    const Operator *op = variant->op;
+    size_t wanted = stream_elements(variant);
+    *what = case_of(op, wanted / STREAM_COLUMNS + 2, STREAM_COLUMNS, INPUT_CANCEL, 14);
+    return wanted > 0 && tensor_elements(&op->output[0], &what->shape) >= wanted &&
+           case_volume(op, &what->shape) <= 2.0 * STREAM_LIMIT;
+}
+
+bool case_huge(const Variant *variant, Case *what)
+{
+    const Operator *op = variant->op;
+    size_t chunk = tree_sizes(variant->tree).chunk, columns = 0, streamed = stream_elements(variant);
+    if (chunk > 0 && chunk <= HUGE_CHUNK)
+        columns = 4100 * chunk + chunk / 3 + 3;
+    if (output_has(op, operator_reduced_dims(op)) && streamed + 1037 > columns && streamed > 0)
+        columns = streamed + 1037;
+    *what = case_of(op, 1, columns, INPUT_CANCEL, 15);
+    return columns > 0;
+}
+
 Case case_for_error(const Operator *op)
 {
     size_t rows = bit_count(operator_parallel_dims(op)) > 1 ? 21 : 64;
     return case_of(op, rows, 1000, INPUT_NORMAL, 1);
+}
+
+Case case_further(const Variant *variant, size_t columns, int attempt)
+{
+    static const int narrow[] = {INPUT_NORMAL, FILL_EXPONENTS, INPUT_MIXED},
+                     wide[] = {FILL_TIE, FILL_PROBE_SIGNED, FILL_PROBE_SQUARE};
+    int fill = (variant->accumulator == ACCUMULATOR_F64 ? wide : narrow)[attempt % 3];
+    size_t volume = fill == FILL_TIE ? FURTHER_VOLUME / 4 : FURTHER_VOLUME;
+    size_t rows = columns < volume / 32 ? 32 : volume / columns;
+    return case_of(variant->op, rows > 0 ? rows : 1, columns, fill, 5000 + (uint64_t)attempt);
 }
 
 /* ---- lists ---- */
@@ -280,6 +330,9 @@ CaseList cases_tree(Arena *arena, const Variant *variant)
         cases_add_ties(&list, variant);
     cases_add(&list, case_many(op, variant->tree));
     cases_add(&list, case_wide(op, variant->tree));
+    Case huge;
+    if (case_huge(variant, &huge))
+        cases_add(&list, huge);
     return list;
 }
 
@@ -351,12 +404,22 @@ static void fill_underflow(float *data, size_t elements, float unit, uint64_t se
         data[i] = unit * (1.0f + (float)(random_word(seed, i) % 1024) / 1024.0f);
 }
 
+static void fill_exponents(float *row, size_t columns, uint64_t seed)
+{
+    for (size_t i = 0; i < columns; i++)
+        row[i] = -2.0f - 6.0f * ((float)(random_word(seed, i) >> 40) * 0x1p-24f);
+    if (columns > 0)
+        row[random_word(seed, columns) % columns] = 0.0f;
+}
+
 static void fill_rows(float *data, size_t elements, size_t columns, int fill, uint64_t seed)
 {
     for (size_t row = 0; columns > 0 && row < elements / columns; row++) {
         uint64_t own = random_word(seed, row ^ UINT64_C(0x5eed0000));
         if (fill == FILL_PROBE_SIGNED)
             fill_signed(data + row * columns, columns, own);
+        else if (fill == FILL_EXPONENTS)
+            fill_exponents(data + row * columns, columns, own);
         else
             fill_square(data + row * columns, columns, own);
     }

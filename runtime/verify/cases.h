@@ -20,7 +20,8 @@ enum {
     FILL_PROBE_SIGNED = INPUT_KINDS, /* a row: M, -M and small integers; what meets M or -M first is lost */
     FILL_PROBE_SQUARE,               /* a row: one odd A whose square is a midpoint of binary32, and specks */
     FILL_UNDERFLOW,                  /* products below the smallest subnormal, all negative: a sum of -0.0 */
-    FILL_TIE,                        /* a row searched for: its result lies on a rounding boundary (ties.h) */
+    FILL_EXPONENTS, /* a row: a maximum of 0, the others in [-8, -2]: exponentials of one size */
+    FILL_TIE,       /* a row searched for: its result lies on a rounding boundary (ties.h) */
     FILL_KINDS
 };
 
@@ -63,10 +64,18 @@ int cases_columns(Arena *arena, TreeSizes sizes, size_t limit, size_t **columns)
 
 CaseList cases_canonical(Arena *arena, const Variant *variant); /* digests, BUILD, TARGET, RUN */
 CaseList cases_tree(Arena *arena, const Variant *variant);      /* TREE */
+/* Many rows of `columns` columns, when the ordinary cases did not tell some order apart; `attempt` counts
+ * from 0. */
+Case case_further(const Variant *variant, size_t columns, int attempt);
 Case case_typical(const Operator *op, const Term *tree,
                   size_t rows);                       /* some chunks and a tail; cancelling data */
 Case case_wide(const Operator *op, const Term *tree); /* one row of many columns */
 Case case_many(const Operator *op, const Term *tree); /* many rows */
+/* What only large calls reach: outputs stored around the cache, in many rows or in one, and one row of more
+ * chunks than a kernel may hold partials of. False where the variant has no such path, or it would take too
+ * much memory. */
+bool case_streamed(const Variant *variant, Case *what);
+bool case_huge(const Variant *variant, Case *what);
 Case case_for_error(const Operator *op); /* the same for every tree: figures of error can be compared */
 
 /* "cancel rows=5 cols=33 seed=7", and the same as part of a file name: "cancel-rows5-cols33-seed7". */

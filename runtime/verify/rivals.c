@@ -86,7 +86,7 @@ Rivals rivals_of(Arena *arena, const Term *tree)
                                          "split(2, seq, seq)",
                                          "split(3, lanes(8), seq)"};
     Rivals rivals = {.item = ARENA_ARRAY(arena, Rival, RIVALS_LIMIT)};
-    rivals_add(&rivals, "this tree with neighbours exchanged", tree, LEAVES_PAIRS_SWAPPED, tree);
+    rivals_add(&rivals, "this tree with neighbours exchanged", tree, LEAVES_EXCHANGED, tree);
     rivals_add(&rivals, "this tree with leaves reversed", tree, LEAVES_REVERSED, tree);
     for (int i = 0; i < (int)(sizeof common / sizeof *common); i++)
         rivals_add_text(&rivals, arena, common[i], tree);
@@ -136,9 +136,9 @@ static size_t leaf_place(size_t leaf, size_t leaves, LeafOrder order)
 {
     if (order == LEAVES_REVERSED)
         return leaves - 1 - leaf;
-    if (order == LEAVES_PAIRS_SWAPPED)
-        return (leaf ^ 1) < leaves ? leaf ^ 1 : leaf;
-    return leaf;
+    if (order == LEAVES_EXCHANGED && leaf % 4 == 1)
+        return leaf + 1 < leaves ? leaf + 1 : leaf;
+    return order == LEAVES_EXCHANGED && leaf % 4 == 2 ? leaf - 1 : leaf;
 }
 
 static int order_start(void *context)
@@ -173,7 +173,8 @@ uint64_t order_number(const Term *tree, uint64_t leaves, bool fused, LeafOrder o
         arena_out_of_memory();
     order_node(&walk, 0); /* NODE_START */
     TermWalk callbacks = {&walk, order_start, order_step, order_join};
-    uint64_t number = walk.number[term_walk(tree, leaves, 1, &callbacks)];
+    int result = term_walk(tree, leaves, 1, &callbacks); /* before `number` is read: it may have moved */
+    uint64_t number = walk.number[result];
     free(walk.number);
     return number;
 }
@@ -244,6 +245,22 @@ static bool rival_told(const Rival *rival, const Variant *variant, const Trial *
     return told;
 }
 
+static size_t size_larger(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The largest reduced dim. */
+static size_t columns_of(const Operator *op, const Shape *shape)
+{
+    uint32_t reduced = operator_reduced_dims(op);
+    size_t columns = 0;
+    for (int d = 0; d < op->dims; d++)
+        if (reduced >> d & 1)
+            columns = size_larger(columns, shape->size[d]);
+    return columns;
+}
+
 int rivals_try(Rivals *rivals, const Variant *variant, const Case *what, const Trial *trial,
                float *const expected[])
 {
@@ -252,6 +269,7 @@ int rivals_try(Rivals *rivals, const Variant *variant, const Case *what, const T
     for (int i = 0; i < rivals->count; i++) {
         Rival *rival = &rivals->item[i];
         if (!rival->told && affordable && rival_differs(rival, variant, &what->shape)) {
+            rival->columns = size_larger(rival->columns, columns_of(variant->op, &what->shape));
             rival->differs = true;
             rival->told = rival_told(rival, variant, trial, expected);
         }
@@ -284,14 +302,17 @@ static bool case_tells(const Variant *variant, const Case *what)
 
 bool case_make_telling(const Variant *variant, Case *what)
 {
-    static const int fills[] = {INPUT_CANCEL, INPUT_NORMAL, FILL_PROBE_SIGNED, FILL_PROBE_SQUARE, FILL_TIE};
+    static const int fills[] = {INPUT_CANCEL, INPUT_NORMAL, FILL_PROBE_SIGNED, FILL_PROBE_SQUARE,
+                                FILL_EXPONENTS};
+    enum { FILLS = sizeof fills / sizeof *fills, SEARCHES = 6 };
     if (!operator_has_sum(variant->op))
         return false;
     Case tried = *what;
-    for (int i = 0; i < (int)(sizeof fills / sizeof *fills); i++) {
-        tried.fill = fills[i];
+    for (int i = 0; i < FILLS + SEARCHES; i++) {
+        tried.fill = i < FILLS ? fills[i] : FILL_TIE;
+        tried.seed = i < FILLS ? what->seed : what->seed + (uint64_t)(i - FILLS);
         if (case_tells(variant, &tried)) {
-            what->fill = tried.fill;
+            *what = tried;
             return true;
         }
     }

@@ -4,14 +4,14 @@
 
 #include <string.h>
 
-enum { TIE_LEVELS = 3 };
+enum { TIE_LEVELS = 4 };
 
-/* From small to large influence on the sum. SQUARES: the leaf grows with |x|, as in x, x*x, (x - mean)^2; the
- * first range is as large as the other leaves, the next are finer than what the one before could resolve.
- * EXPONENTIALS: the leaf is exp(x - max) with a maximum of 0. */
+/* Each range is finer than what the one before could resolve. SIZES: the leaf grows with |x|, as in x, x*x,
+ * (x - mean)^2; the first range is as large as the other leaves. EXPONENTIALS: the leaf is exp(x - max) with
+ * a maximum of 0. */
 static const float tie_range[2][TIE_LEVELS][2] = {
-    {{1.0f, 2.0f}, {0x1p-10f, 0x1p-7f}, {0x1p-22f, 0x1p-17f}},
-    {{-2.0f, -0.5f}, {-20.0f, -12.0f}, {-36.0f, -24.0f}},
+    {{1.0f, 2.0f}, {0x1p-10f, 0x1p-7f}, {0x1p-22f, 0x1p-17f}, {0x1p-36f, 0x1p-30f}},
+    {{-2.0f, -0.5f}, {-20.0f, -12.0f}, {-36.0f, -24.0f}, {-60.0f, -40.0f}},
 };
 
 typedef struct TieRow {

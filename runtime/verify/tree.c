@@ -5,6 +5,8 @@
 #include "verify/fprev.h"
 #include "verify/rivals.h"
 
+enum { TREE_ATTEMPTS = 12 };
+
 /* split(auto): the number of parts that the kernel chooses, docs/contract.md "Trees". */
 static size_t auto_parts(const Operator *op, const Shape *shape, int workers)
 {
@@ -39,6 +41,18 @@ static void tree_try(Check *check, const Case *what, Rivals *rivals, int threads
     arena_destroy(arena);
 }
 
+/* Other orders that no case has told apart so far: more rows, of a length where they differ. */
+static void tree_try_further(Check *check, Rivals *rivals, int threads)
+{
+    for (int attempt = 0; attempt < TREE_ATTEMPTS; attempt++) {
+        const Rival *missed = rivals_missed(rivals);
+        if (missed == NULL || check->broken > 0)
+            return;
+        Case what = case_further(check->variant, missed->columns, attempt);
+        tree_try(check, &what, rivals, threads);
+    }
+}
+
 static void tree_judge_rivals(Check *check, const Rivals *rivals)
 {
     const Rival *missed = rivals_missed(rivals);
@@ -64,6 +78,7 @@ void check_tree(Check *check)
     for (int i = 0; i < list.count && !check_settled(check); i++)
         tree_try(check, &list.item[i], &rivals, threads);
     if (check->broken == 0 && term_is_fixed(check->variant->tree)) {
+        tree_try_further(check, &rivals, threads);
         tree_judge_rivals(check, &rivals);
         fprev_check(check);
     }

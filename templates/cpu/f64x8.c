@@ -44,3 +44,19 @@ static inline void f64x8_store(double *to, F64x8 v)
     _mm256_storeu_pd(to, v.low);
     _mm256_storeu_pd(to + 4, v.high);
 }
+
+/* Lane i of the result is lane i + 4, i + 2, i + 1; only the lower ones matter. */
+static inline F64x8 f64x8_lanes_4_up(F64x8 v)
+{
+    return (F64x8){v.high, v.low};
+}
+
+static inline F64x8 f64x8_lanes_2_up(F64x8 v)
+{
+    return (F64x8){_mm256_permute2f128_pd(v.low, v.low, 1), v.high};
+}
+
+static inline F64x8 f64x8_lanes_1_up(F64x8 v)
+{
+    return (F64x8){_mm256_permute_pd(v.low, 5), v.high};
+}

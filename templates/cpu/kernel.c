@@ -6,24 +6,54 @@ $ for l in kernel_lines do
 $ end
 $ if wide then
     if (${wide_when}) { /* few rows: the threads share each row */
-        for (size_t r = 0; r < rows_in_all; r++)
-            one_row(${arguments}, r, 1${stream_argument});
+        for (size_t r = 0; r < rows_in_all; r++) {
+            Row row;
+            row_values(&row, ${arguments}, r, 1${extra_wide});
+$ if has_outputs then
+#pragma omp parallel for schedule(static)
+            for (size_t first = 0; first < row.count; first += ${wide_from}) {
+                const size_t left = row.count - first;
+                outputs(&row, first, first + (left < ${wide_from} ? left : ${wide_from})${output_stream});
+$ if streams then
+                if (stream)
+                    _mm_sfence();
+$ end
+            }
+$ end
+        }
         return;
     }
 $ end
 $ if rows_in_parallel then
+    const size_t at_once = ${rows_at_once};
 #pragma omp parallel if (${parallel_when})
     {
+$ if scratch then
+        float kept[${kept_limit}]; /* where the outputs go around the cache, a short row's kept values do not */
+$ end
 #pragma omp for schedule(static)${nowait}
-        for (size_t r = 0; r < rows_in_all; r++)
-            one_row(${arguments}, r, 0${stream_argument});
+        for (size_t r = 0; r < rows_in_all; r += at_once) {
+            Row row[${rows_at_once_most}];
+            const size_t end = at_once < rows_in_all - r ? at_once : rows_in_all - r;
+            for (size_t i = 0; i < end; i++)
+                row_values(&row[i], ${arguments}, r + i, 0${extra});
+$ if has_outputs then
+            for (size_t i = 0; i < end; i++)
+                outputs(&row[i], 0, row[i].count${output_stream});
+$ end
+        }
 $ if streams then
         if (stream)
             _mm_sfence(); /* stores around the cache are ordered before the threads meet */
 $ end
     }
 $ else
-    for (size_t r = 0; r < rows_in_all; r++)
-        one_row(${arguments}, r, 0${stream_argument});
+    for (size_t r = 0; r < rows_in_all; r++) {
+        Row row;
+        row_values(&row, ${arguments}, r, 0${extra_wide});
+$ if has_outputs then
+        outputs(&row, 0, row.count${output_stream});
+$ end
+    }
 $ end
 }

@@ -13,6 +13,11 @@ static inline ${r.state} ${n.name}(const Row *row, Span s)
 $ for l in n.locals do
     ${l.text}
 $ end
+$ if n.keeps then
+$ for l in n.keep do
+    ${l.text}
+$ end
+$ end
 $ for g in n.groups do
     ${g.declare}
 $ end

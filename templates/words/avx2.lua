@@ -67,4 +67,14 @@ return {
     put_f64 = "f64x8_store($1, $2);",
     type = "__m256",
     type_f64 = "F64x8",
+
+    -- lanes of one register: lane i of the result is lane i + 4, i + 2, i + 1 of $1 (lanes that matter); lane 0 as a value
+    lanes_4_up = "_mm256_permute2f128_ps($1, $1, 1)",
+    lanes_2_up = "_mm256_shuffle_ps($1, $1, 0x4e)",
+    lanes_1_up = "_mm256_shuffle_ps($1, $1, 0xb1)",
+    lane_0 = "_mm256_cvtss_f32($1)",
+    lanes_4_up_f64 = "f64x8_lanes_4_up($1)",
+    lanes_2_up_f64 = "f64x8_lanes_2_up($1)",
+    lanes_1_up_f64 = "f64x8_lanes_1_up($1)",
+    lane_0_f64 = "_mm256_cvtsd_f64($1.low)",
 }

@@ -447,11 +447,17 @@ static void orders_have_numbers(void **state)
     assert_true(of_seq == order_number(tree_of(arena, "lanes(1)"), 8, false, LEAVES_IN_ORDER));
     assert_true(of_seq != order_number(pairwise, 8, false, LEAVES_IN_ORDER));
     assert_true(of_seq != order_number(tree_of(arena, "lanes(2)"), 8, false, LEAVES_IN_ORDER));
-    /* Operands of an addition may change places: neighbours exchanged are the same pairs, not the same
+    /* Operands of an addition may change places: leaves turned round are the same pairs, not the same
      * sequence. */
     assert_true(order_number(pairwise, 8, false, LEAVES_IN_ORDER) ==
-                order_number(pairwise, 8, false, LEAVES_PAIRS_SWAPPED));
-    assert_true(order_number(seq, 8, false, LEAVES_IN_ORDER) != order_number(seq, 8, false, LEAVES_REVERSED));
+                order_number(pairwise, 8, false, LEAVES_REVERSED));
+    assert_true(of_seq != order_number(seq, 8, false, LEAVES_REVERSED));
+    assert_true(order_number(pairwise, 8, false, LEAVES_IN_ORDER) !=
+                order_number(pairwise, 8, false, LEAVES_EXCHANGED));
+    assert_true(of_seq != order_number(seq, 8, false, LEAVES_EXCHANGED));
+    /* Many leaves: the same number again, and the same for a term that only spells it otherwise. */
+    assert_true(order_number(seq, 5000, false, LEAVES_IN_ORDER) ==
+                order_number(tree_of(arena, "chunk(5000, seq, halving)"), 5000, false, LEAVES_IN_ORDER));
     /* Two leaves: one order of sums; but fma(a1, b1, a0 * b0) is not a0 * b0 + a1 * b1. */
     assert_true(order_number(seq, 2, false, LEAVES_IN_ORDER) ==
                 order_number(pairwise, 2, false, LEAVES_IN_ORDER));

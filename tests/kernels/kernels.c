@@ -1,0 +1,546 @@
+/* kernels.c: every generated kernel gives the bits that its contract says, on the targets c and avx2.
+ *
+ * Right are the 105 frozen cases (tests/vectors), which come from outside this project, and the reference
+ * evaluator, which shares no code with lowering, pages or kernels. */
+#include "workshop.h"
+
+#include "reference/fold.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h> /* after setjmp.h, stdarg.h, stddef.h and stdint.h */
+
+static const char *vectors_path, *operators_path, *specs_folder;
+
+static const char sum_text[] = "local rows, cols = dim 'rows', dim 'cols'\n"
+                               "local x = input('x', rows, cols)\n"
+                               "return kernel 'sum' { output = { y = sum(cols, x) }, tree = seq }\n";
+static const char dot_text[] = "local rows, cols = dim 'rows', dim 'cols'\n"
+                               "local x, w = input('x', rows, cols), input('w', rows, cols)\n"
+                               "return kernel 'dot' { output = { y = sum(cols, x * w) }, tree = seq }\n";
+
+/* ---- the frozen cases ---- */
+
+enum { CASES = 105, FIELDS = 7, LEAVES_MOST = 128, TERMS_MOST = 32 };
+
+typedef struct Case {
+    const char *operator_name, *term;
+    size_t count;
+    float x[LEAVES_MOST], w[LEAVES_MOST], right, right_f64;
+} Case;
+
+static float value_of(const char *hex)
+{
+    const uint32_t word = (uint32_t)strtoul(hex, NULL, 16);
+    float value;
+    memcpy(&value, &word, sizeof value);
+    return value;
+}
+
+static void read_words(char *field, float *value, size_t count)
+{
+    char *rest = NULL;
+    size_t read = 0;
+    for (char *word = strtok_r(field, " ", &rest); word && *word != '-'; word = strtok_r(NULL, " ", &rest)) {
+        assert_true(read < LEAVES_MOST);
+        value[read++] = value_of(word);
+    }
+    assert_int_equal(read, count);
+}
+
+static void read_case(char *line, Case *read)
+{
+    char *field[FIELDS];
+    for (int i = 0; i < FIELDS; i++) {
+        field[i] = strsep(&line, "\t");
+        assert_non_null(field[i]);
+    }
+    read->operator_name = field[0];
+    read->term = field[1];
+    read->count = strtoul(field[2], NULL, 10);
+    read_words(field[4], read->x, read->count);
+    read_words(field[5], read->w, strcmp(field[0], "dot") == 0 ? read->count : 0);
+    read->right = value_of(field[6]);
+}
+
+/* The lines stay in `text`, to which the cases point. */
+static int read_cases(Arena *arena, Buffer *text, Case **cases)
+{
+    const char *why = buffer_read_file(text, vectors_path, 1 << 20);
+    if (why) {
+        fail_msg("%s: %s", vectors_path, why);
+    }
+    int count = 0;
+    char *rest = text->data;
+    *cases = ARENA_ARRAY(arena, Case, CASES + 1);
+    for (char *line = strsep(&rest, "\n"); line && count <= CASES; line = strsep(&rest, "\n")) {
+        if (*line && *line != '#') {
+            read_case(line, &(*cases)[count++]);
+        }
+    }
+    assert_int_equal(count, CASES);
+    return count;
+}
+
+/* Every distinct term of one operator's cases, as the value of the axis `tree`. */
+static const char *distinct_terms(Arena *arena, const Case *cases, const char *operator_name)
+{
+    const char *known[TERMS_MOST], *list = NULL;
+    int terms = 0;
+    for (int i = 0; i < CASES; i++) {
+        bool is_new = strcmp(cases[i].operator_name, operator_name) == 0;
+        for (int t = 0; t < terms; t++) {
+            is_new &= strcmp(known[t], cases[i].term) != 0;
+        }
+        if (is_new) {
+            assert_true(terms < TERMS_MOST);
+            known[terms++] = cases[i].term;
+            list = list ? arena_printf(arena, "%s, %s", list, cases[i].term) : cases[i].term;
+        }
+    }
+    assert_non_null(list);
+    return list;
+}
+
+static const Term *term_of(Workshop *shop, const char *text)
+{
+    const Term *term = term_parse(shop->arena, &shop->diagnostics, (Location){0}, text);
+    assert_non_null(term);
+    return term;
+}
+
+/* f32: the frozen words. f64: what reference_fold says of the same leaves. */
+static int check_cases_of(Workshop *shop, const Variant *variant, Case *cases, int *tried)
+{
+    const bool is_dot = strcmp(variant->op->name, "dot") == 0;
+    Trial trial[CASES];
+    int trials = 0;
+    for (int i = 0; i < CASES; i++) {
+        Case *one = &cases[i];
+        if (strcmp(one->operator_name, variant->op->name) != 0 ||
+            !term_equal(term_of(shop, one->term), variant->tree)) {
+            continue;
+        }
+        const ReferenceLeaves leaves = {one->x, is_dot ? one->w : NULL, one->count};
+        one->right_f64 = reference_fold(variant->tree, REDUCE_SUM, ACCUMULATOR_F64, leaves, 1);
+        trial[trials++] =
+            (Trial){.shape = {{1, one->count}},
+                    .input = {one->x, one->w},
+                    .output = variant->accumulator == ACCUMULATOR_F64 ? &one->right_f64 : &one->right};
+    }
+    const Findings found = workshop_try(shop, variant, trial, trials);
+    *tried += found.cases;
+    if (found.wrong) {
+        fprintf(stderr, "wrong: %s: %d of %d cases: %s\n", variant->id, found.wrong, trials, found.first);
+    }
+    return found.wrong;
+}
+
+/* `targets` x `accumulators` kernels of each case are tried. */
+static void check_vectors(const char *operator_name, const char *text, const char *accumulators,
+                          int kernels_per_case)
+{
+    workshop_need_compiler();
+    Workshop shop;
+    Buffer lines = {0};
+    Case *cases = NULL;
+    Arena *arena = arena_create();
+    read_cases(arena, &lines, &cases);
+    const AxisOverride overrides[] = {{"tree", distinct_terms(arena, cases, operator_name)},
+                                      {"accumulator", accumulators},
+                                      {"target", "c, avx2"}};
+    workshop_open(&shop, operator_name, NULL, text, overrides, 3);
+    int failures = workshop_build(&shop), tried = 0, expected = 0;
+    for (int v = 0; v < shop.family.variants; v++) {
+        if (!shop.built.why[v * build_count]) {
+            failures += check_cases_of(&shop, &shop.family.variant[v], cases, &tried);
+        }
+    }
+    for (int i = 0; i < CASES; i++) {
+        expected += kernels_per_case * (strcmp(cases[i].operator_name, operator_name) == 0);
+    }
+    workshop_close(&shop);
+    buffer_destroy(&lines);
+    arena_destroy(arena);
+    assert_int_equal(failures, 0);
+    assert_int_equal(tried, expected);
+}
+
+static void frozen_cases_of_sum(void **state)
+{
+    (void)state;
+    check_vectors("sum", sum_text, "f32", 2);
+}
+
+static void frozen_cases_of_dot(void **state)
+{
+    (void)state;
+    check_vectors("dot", dot_text, "f32, f64", 4);
+}
+
+/* ---- nasty terms ---- */
+
+typedef struct TrialList {
+    Trial *trial;
+    int count, capacity;
+} TrialList;
+
+static void add_trial(TrialList *list, Trial trial)
+{
+    if (list->count == list->capacity) {
+        list->capacity = list->capacity ? 2 * list->capacity : 64;
+        list->trial = realloc(list->trial, (size_t)list->capacity * sizeof *list->trial);
+        assert_non_null(list->trial);
+    }
+    list->trial[list->count++] = trial;
+}
+
+/* Kinds whose bits depend on the order most; the others take turns with them. */
+static InputKind kind_at(int number)
+{
+    static const InputKind telling[] = {INPUT_WIDE, INPUT_CANCEL, INPUT_NORMAL};
+    return number % 2 ? telling[number / 2 % 3] : (InputKind)(number / 2 % INPUT_KINDS);
+}
+
+static const char nasty_terms[] =
+    "seq, pairwise, halving, lanes(1), lanes(2, halving, seq), lanes(5), lanes(12, seq, pairwise), "
+    "lanes(7, pairwise, seq), lanes(16, seq, pairwise), lanes(64), lanes(32, halving, halving), "
+    "lanes(33, seq, lanes(4)), lanes(8, chunk(4, seq, pairwise), seq), "
+    "lanes(4, lanes(8), pairwise), lanes(16, seq, chunk(4, seq, pairwise)), "
+    "lanes(24, seq, chunk(5, halving, lanes(3, seq, pairwise))), lanes(3, split(4, lanes(8), seq), halving), "
+    "chunk(1, seq, seq), chunk(96, lanes(8), pairwise), chunk(16, halving, lanes(3)), "
+    "chunk(10, chunk(3, seq, pairwise), chunk(4, seq, halving)), "
+    "chunk(7, lanes(2, seq, seq), split(3, pairwise, seq)), "
+    "chunk(48, chunk(20, lanes(12), seq), lanes(5, pairwise, halving)), "
+    "split(3, lanes(4), halving), split(64, halving, pairwise), split(5, split(3, seq, halving), pairwise)";
+
+/* Large values of both signs that cancel exactly, two by two, among normal ones: what is lost on the way
+ * tells orders apart in binary64 too. */
+static void fill_cancelling(float *x, size_t count, uint64_t seed)
+{
+    inputs_fill(x, count, count, INPUT_NORMAL, seed);
+    uint64_t state = seed * 2 + 1;
+    for (size_t pair = 0; pair < count / 3; pair++) {
+        state = state * 6364136223846793005u + 1442695040888963407u;
+        const size_t a = (state >> 33) % count, b = (state >> 12) % count;
+        const float large = ldexpf(x[a], 55 + (int)(pair % 5));
+        if (a != b && fabsf(x[a]) < 0x1p30f && fabsf(x[b]) < 0x1p30f) {
+            x[a] = large;
+            x[b] = -large;
+        }
+    }
+}
+
+enum { CANCELLING = 200 };
+
+static void add_cancelling(TrialList *list, float cancelling[CANCELLING], const float ones[CANCELLING])
+{
+    fill_cancelling(cancelling, CANCELLING, 7);
+    for (size_t cols = 40; cols <= CANCELLING; cols += 20) {
+        add_trial(list, (Trial){.shape = {{1, cols}}, .input = {cancelling, ones}});
+        add_trial(list, (Trial){.shape = {{1, cols - 3}}, .input = {cancelling, ones}});
+    }
+}
+
+/* f32 on both targets; f64 where whole registers are stepped. */
+static bool nasty_wanted(const Variant *variant)
+{
+    return variant->accumulator == ACCUMULATOR_F32 ||
+           (strcmp(variant->target->name, "avx2") == 0 && term_has(variant->tree, TERM_LANES, false));
+}
+
+static void nasty_terms_hold(void **state)
+{
+    (void)state;
+    workshop_need_compiler();
+    Workshop shop;
+    TrialList list = {0};
+    const AxisOverride overrides[] = {
+        {"tree", nasty_terms}, {"accumulator", "f32, f64"}, {"target", "c, avx2"}};
+    for (size_t cols = 0; cols <= 200; cols++) {
+        for (size_t rows = 1; rows <= 5; rows += 4) {
+            add_trial(&list, (Trial){.shape = {{rows, cols}}, .kind = kind_at(list.count)});
+        }
+    }
+    float cancelling[CANCELLING], ones[CANCELLING];
+    for (size_t i = 0; i < CANCELLING; i++) {
+        ones[i] = 1;
+    }
+    add_cancelling(&list, cancelling, ones);
+    static const size_t larger[] = {255, 256, 257, 1000, 1023, 1025, 4099, 16411};
+    for (size_t i = 0; i < sizeof larger / sizeof larger[0]; i++) {
+        add_trial(
+            &list,
+            (Trial){.shape = {{1 + 4 * (i % 2), larger[i]}}, .kind = INPUT_WIDE, .threads = 1 + (int)i % 3});
+    }
+    workshop_open(&shop, "dot", NULL, dot_text, overrides, 3);
+    workshop_keep(&shop, nasty_wanted);
+    const int failures = workshop_check(&shop, list.trial, list.count, true);
+    workshop_close(&shop);
+    free(list.trial);
+    assert_int_equal(failures, 0);
+}
+
+/* ---- one long row, which all threads share ---- */
+
+static const char long_terms[] =
+    "chunk(1024, lanes(32), seq), chunk(64, lanes(8), pairwise), chunk(10, seq, halving), "
+    "chunk(512, lanes(16), chunk(8, seq, pairwise)), chunk(16, lanes(8), lanes(5)), "
+    "chunk(30000, lanes(8), seq), lanes(24, chunk(100, seq, pairwise), halving), "
+    "lanes(3, seq, pairwise), split(7, lanes(8), pairwise), lanes(32), halving";
+
+/* The first is shared by all threads when there are three, the second only then; 65535 columns are never. */
+static void add_long_rows(TrialList *list)
+{
+    static const size_t cols[] = {65535, 65536, 70001, 131077};
+    for (size_t c = 0; c < sizeof cols / sizeof cols[0]; c++) {
+        for (int threads = 2; threads <= 3; threads++) {
+            const size_t rows = c == 3 ? 2 : 1;
+            add_trial(list, (Trial){.shape = {{rows, cols[c]}},
+                                    .kind = threads == 2 ? INPUT_WIDE : INPUT_NORMAL,
+                                    .threads = threads});
+        }
+    }
+    add_trial(list, (Trial){.shape = {{1, 70000}}, .kind = INPUT_NAN, .threads = 3});
+    add_trial(list, (Trial){.shape = {{1, 70003}}, .kind = INPUT_NEGATIVE_ZERO, .threads = 2});
+}
+
+/* f32 on avx2; what threads share is the same code for other targets and accumulators, so only the plainest
+ * terms. */
+static bool long_wanted(const Variant *variant)
+{
+    const bool is_avx2 = strcmp(variant->target->name, "avx2") == 0,
+               is_f32 = variant->accumulator == ACCUMULATOR_F32;
+    const bool is_plain = variant->tree->kind == TERM_CHUNK && !variant->tree->outer->outer;
+    return (is_avx2 && is_f32) || ((is_avx2 || is_f32) && is_plain);
+}
+
+static void check_long_rows(const char *name, const char *path, const char *text, const char *trees,
+                            bool told_apart)
+{
+    workshop_need_compiler();
+    Workshop shop;
+    TrialList list = {0};
+    const AxisOverride overrides[] = {
+        {"tree", trees}, {"accumulator", path ? "f32" : "f32, f64"}, {"target", path ? "avx2" : "c, avx2"}};
+    add_long_rows(&list);
+    workshop_open(&shop, name, path, text, overrides, 3);
+    workshop_keep(&shop, long_wanted);
+    const int failures = workshop_check(&shop, list.trial, list.count, told_apart);
+    workshop_close(&shop);
+    free(list.trial);
+    assert_int_equal(failures, 0);
+}
+
+static void long_rows_of_dot(void **state)
+{
+    (void)state;
+    check_long_rows("dot", NULL, dot_text, long_terms, true);
+}
+
+/* Outputs along the row are shared too; softmax keeps exponentials from one pass for the next. */
+static void long_rows_of_norms(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"rmsnorm", "softmax", "layernorm"};
+    for (size_t i = 0; i < 3; i++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s.lua", specs_folder, names[i]);
+        check_long_rows(names[i], path, NULL, "chunk(1024, lanes(32), pairwise), lanes(12)", false);
+    }
+}
+
+/* ---- schedules change no bit ---- */
+
+/* Outputs stored around the cache begin at every place of a vector. */
+static void schedules_change_no_bit(void **state)
+{
+    (void)state;
+    workshop_need_compiler();
+    Workshop shop;
+    TrialList list = {0};
+    const AxisOverride overrides[] = {{"tree", "lanes(8)"},
+                                      {"accumulator", "f32"},
+                                      {"target", "avx2"},
+                                      {"unroll", "1, 2, 8"},
+                                      {"stream", "0, 4, 256"}};
+    char path[4096];
+    snprintf(path, sizeof path, "%s/softmax.lua", specs_folder);
+    for (size_t cols = 0; cols <= 75; cols++) {
+        add_trial(&list, (Trial){.shape = {{1 + cols % 9, cols}}, .kind = kind_at(list.count)});
+    }
+    add_trial(&list, (Trial){.shape = {{9, 4099}}, .kind = INPUT_NORMAL, .threads = 3});
+    add_trial(&list, (Trial){.shape = {{1, 70001}}, .kind = INPUT_NORMAL, .threads = 3});
+    workshop_open(&shop, "softmax", path, NULL, overrides, 5);
+    assert_int_equal(shop.family.variants, 9);
+    const int failures = workshop_check(&shop, list.trial, list.count, false);
+    workshop_close(&shop);
+    free(list.trial);
+    assert_int_equal(failures, 0);
+}
+
+/* ---- operators ---- */
+
+enum { SECTIONS_MOST = 64, SIZES_MOST = 128 };
+
+typedef struct Section {
+    const char *title, *sizes, *file, *text;
+} Section;
+
+typedef struct Sizes {
+    const char *dim;
+    size_t value[SIZES_MOST];
+    int count;
+} Sizes;
+
+/* "cols=0..40,100" */
+static void read_sizes(char *text, Sizes *sizes)
+{
+    char *rest = strchr(text, '=');
+    assert_non_null(rest);
+    *rest++ = '\0';
+    sizes->dim = text;
+    sizes->count = 0;
+    for (char *item = strsep(&rest, ","); item; item = strsep(&rest, ",")) {
+        char *to = strstr(item, "..");
+        const size_t first = strtoul(item, NULL, 10), last = to ? strtoul(to + 2, NULL, 10) : first;
+        for (size_t value = first; value <= last; value++) {
+            assert_true(sizes->count < SIZES_MOST);
+            sizes->value[sizes->count++] = value;
+        }
+    }
+}
+
+/* Every combination of the sizes; the last dim runs fastest. */
+static void add_shapes(TrialList *list, const Section *section, const Operator *op)
+{
+    char text[512];
+    char *rest = text;
+    Sizes sizes[OPERATOR_DIMS];
+    int dims = 0, total = 1;
+    snprintf(text, sizeof text, "%s", section->sizes);
+    for (char *item = strsep(&rest, " "); item; item = strsep(&rest, " ")) {
+        read_sizes(item, &sizes[dims]);
+        assert_string_equal(sizes[dims].dim, op->dim[dims]);
+        total *= sizes[dims++].count;
+    }
+    assert_int_equal(dims, op->dims);
+    for (int number = 0; number < total; number++) {
+        Trial trial = {.kind = kind_at(list->count), .threads = 1 + number % 3};
+        for (int d = dims - 1, left = number; d >= 0; left /= sizes[d].count, d--) {
+            trial.shape.size[d] = sizes[d].value[left % sizes[d].count];
+        }
+        add_trial(list, trial);
+    }
+}
+
+/* Whole registers, a partial one with f64 accumulators, leaves one at a time. The target c, which takes every
+ * leaf alone, has one. */
+static const char operator_terms[] =
+    "chunk(64, lanes(32), pairwise), lanes(12, seq, pairwise), chunk(10, halving, seq)";
+
+static bool operator_wanted(const Variant *variant)
+{
+    const bool is_avx2 = strcmp(variant->target->name, "avx2") == 0;
+    const bool wants_f64 = variant->tree && variant->tree->kind == TERM_LANES;
+    const bool is_first = !variant->tree || variant->tree->size == 64;
+    return wants_f64 == (variant->accumulator == ACCUMULATOR_F64) && (is_avx2 || is_first);
+}
+
+static void operator_holds(void **state)
+{
+    const Section *section = *state;
+    workshop_need_compiler();
+    Workshop shop;
+    TrialList list = {0};
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", specs_folder, section->file ? section->file : "");
+    const bool reduces = section->file || strstr(section->text, "tree =");
+    const AxisOverride overrides[] = {
+        {"target", "c, avx2"}, {"tree", operator_terms}, {"accumulator", "f32, f64"}};
+    workshop_open(&shop, "operator", section->file ? path : NULL, section->text, overrides, reduces ? 3 : 1);
+    workshop_keep(&shop, operator_wanted);
+    add_shapes(&list, section, shop.family.op);
+    const int failures = workshop_check(&shop, list.trial, list.count, false);
+    workshop_close(&shop);
+    free(list.trial);
+    assert_int_equal(failures, 0);
+}
+
+/* ---- reading operators.txt ---- */
+
+static char *take_line(char **rest)
+{
+    char *line = strsep(rest, "\n");
+    assert_non_null(line);
+    return line;
+}
+
+static Section read_section(char *text)
+{
+    Section section = {.title = take_line(&text)};
+    char *sizes = take_line(&text);
+    assert_true(strncmp(sizes, "sizes ", 6) == 0);
+    section.sizes = sizes + 6;
+    section.text = text;
+    if (strncmp(text, "file ", 5) == 0) {
+        section.file = take_line(&text) + 5;
+        section.text = "";
+    }
+    return section;
+}
+
+/* Cuts the file's text at lines that begin with "=== ". */
+static int read_sections(char *text, Section *section)
+{
+    static const char mark[] = "\n=== ";
+    int count = 0;
+    for (char *at = strstr(text, mark); at;) {
+        char *next = strstr(at + 1, mark);
+        if (next) {
+            *next = '\0';
+        }
+        if (count == SECTIONS_MOST) {
+            fprintf(stderr, "%s has more than %d sections\n", operators_path, SECTIONS_MOST);
+            exit(1);
+        }
+        section[count++] = read_section(at + strlen(mark));
+        at = next;
+    }
+    return count;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 5) {
+        fprintf(stderr, "usage: %s trees.tsv operators.txt SPECS TEMPLATES\n", argv[0]);
+        return 2;
+    }
+    vectors_path = argv[1];
+    operators_path = argv[2];
+    specs_folder = argv[3];
+    setenv("SAMEBITS_TEMPLATES", argv[4], 1);
+    Buffer text = {0};
+    Section section[SECTIONS_MOST];
+    const char *why = buffer_read_file(&text, operators_path, 1 << 20);
+    if (why) {
+        fprintf(stderr, "%s: %s\n", operators_path, why);
+        return 1;
+    }
+    struct CMUnitTest tests[SECTIONS_MOST + 6] = {
+        cmocka_unit_test(frozen_cases_of_sum), cmocka_unit_test(frozen_cases_of_dot),
+        cmocka_unit_test(nasty_terms_hold),    cmocka_unit_test(long_rows_of_dot),
+        cmocka_unit_test(long_rows_of_norms),  cmocka_unit_test(schedules_change_no_bit)};
+    const int sections = read_sections(text.data, section);
+    for (int s = 0; s < sections; s++) {
+        tests[6 + s] = (struct CMUnitTest){section[s].title, operator_holds, NULL, NULL, &section[s]};
+    }
+    const int failures = _cmocka_run_group_tests("kernels", tests, (size_t)(6 + sections), NULL, NULL);
+    buffer_destroy(&text);
+    return failures;
+}
