@@ -121,8 +121,6 @@ static json_t *fold_record(Speller *speller, const PlanReduction *reduction, con
     set(record, "item", item_text(speller, reduction, node, "k"));
     set(record, "item_first", item_text(speller, reduction, node, arena_printf(arena, "%s.first", span)));
     set(record, "join_item", join(speller, reduction, "acc", item_text(speller, reduction, node, "k")));
-    set(record, "call_even", page_node_call(speller, reduction, node, "even"));
-    set(record, "call_odd", page_node_call(speller, reduction, node, "odd"));
     return record;
 }
 
@@ -270,7 +268,7 @@ static void add_wide(Speller *speller, const PlanReduction *reduction, json_t *r
     set(record, "wide_comment", "all threads compute its parts, and they are joined in the same order");
     set(record, "wide_span", span_name(speller->arena, fold->depth));
     set(record, "wide_item", item_text(speller, reduction, fold, "k"));
-    set(record, "wide_class", page_node_call(speller, reduction, fold, "every"));
+    set(record, "wide_group", page_node_call(speller, reduction, fold, "items"));
     json_object_set_new(record, "wide_spans", wide_spans(speller, reduction));
 }
 
@@ -305,9 +303,9 @@ static json_t *reduction_record(Speller *speller, const PlanReduction *reduction
     set(record, "state", spell_state_type(speller, reduction->reduce, false));
     set(record, "start", spell_start(speller, reduction->reduce, false));
     set(record, "step", arena_printf(speller->arena, "%s_step", page_reduction_name(speller, reduction)));
+    set(record, "join_stack", join(speller, reduction, "stack[depth]", "p"));
     set(record, "join_p", join(speller, reduction, "acc", "p"));
     set(record, "kind", reduce_rows[reduction->reduce->reduce].name);
-    set(record, "join_left_right", join(speller, reduction, "left", "right"));
     json_object_set_new(record, "scalar_leaves", json_boolean(reduction->scalar_leaves));
     if (reduction->scalar_leaves)
         json_object_set_new(record, "leaf", leaf_lines(speller, reduction));

@@ -165,15 +165,23 @@ static int replay_pairwise(const Replay *replay, const PlanNode *node, Span span
     return p;
 }
 
-/* The last round of halving joins all items of even place with all of odd place. */
+/* The last round of halving joins all items of even place with all of odd place, and so does each part again:
+ * node (i, level) stands for items i, i + 2^level, ... and the stack holds the left parts on the way to it.
+ */
 static int replay_halving(const Replay *replay, const PlanNode *node, Span span)
 {
-    if (span.count == 1)
-        return replay_item(replay, node, span.first);
-    Span even = {span.first, (span.count + 1) / 2, span.stride * 2, 0};
-    Span odd = {span.first + span.stride, span.count / 2, span.stride * 2, 0};
-    int left = replay_halving(replay, node, even);
-    return forest_join(replay->forest, left, replay_halving(replay, node, odd));
+    int stack[64], depth = 0, level = 0;
+    for (uint64_t i = 0;;) {
+        while (span.count - i > (uint64_t)1 << level)
+            level++;
+        int p = replay_item(replay, node, span.first + i * span.stride);
+        for (; level > 0 && i >> (level - 1) & 1; p = forest_join(replay->forest, stack[--depth], p))
+            i -= (uint64_t)1 << --level;
+        if (level == 0)
+            return p;
+        stack[depth++] = p;
+        i += (uint64_t)1 << (level - 1);
+    }
 }
 
 static int replay_fold(const Replay *replay, const PlanNode *node)
@@ -202,7 +210,7 @@ static int replay_cut(Replay replay, const PlanNode *node)
 
 static void join_whole_vectors(Forest *forest, int *acc, int lanes, int left)
 {
-    for (int half = lanes / 2; half >= left; half /= 2)
+    for (int half = lanes / 2; half >= left && half > 0; half /= 2)
         for (int lane = 0; lane < half; lane++)
             acc[lane] = forest_join(forest, acc[lane], acc[lane + half]);
 }

@@ -11,8 +11,19 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static const size_t memory_limit = (size_t)6
-                                   << 30; /* address space: many threads' stacks, no kernel needs more */
+/* Address space, not memory: every thread reserves a stack and a heap of its own. A sanitizer reserves far
+ * more. */
+#if defined __SANITIZE_ADDRESS__
+static const size_t memory_limit = 0;
+#elif defined __has_feature
+#if __has_feature(address_sanitizer)
+static const size_t memory_limit = 0;
+#else
+static const size_t memory_limit = (size_t)32 << 30;
+#endif
+#else
+static const size_t memory_limit = (size_t)32 << 30;
+#endif
 
 typedef struct Task {
     const Attempt *attempt;

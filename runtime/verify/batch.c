@@ -123,6 +123,16 @@ static void batch_streamed(Batch *batch)
     arena_destroy(arena);
 }
 
+/* Rows so long that alone each is shared by the threads, and in a batch each has a thread to itself. */
+static void batch_wide(Batch *batch)
+{
+    enum { ROWS = 3 };
+    Arena *arena = arena_create();
+    batch_open(batch, arena, ROWS);
+    batch_try_alone(batch, ROWS, 1);
+    arena_destroy(arena);
+}
+
 static int largest_parallel_dim(const Operator *op, const Shape *shape)
 {
     uint32_t parallel = operator_parallel_dims(op);
@@ -137,24 +147,27 @@ void check_batch(Check *check)
 {
     const Variant *variant = check->variant;
     uint32_t parallel = operator_parallel_dims(variant->op);
-    Case typical = case_typical(variant->op, variant->tree, 3), many = case_many(variant->op, variant->tree);
+    Case typical = case_typical(variant->op, variant->tree, 3), many = case_many(variant->op, variant->tree),
+         wide = case_wide(variant->op, variant->tree);
     if (parallel == 0) {
         check->vacuous = "the operator has no dim that is not reduced: there is only one row";
         return;
     }
     Batch streamed = {.check = check};
     check_make_telling(check, &typical);
-    many.fill = typical.fill;
+    many.fill = wide.fill = typical.fill;
     kernel_set_threads(BATCH_THREADS);
     for (int d = 0; d < variant->op->dims; d++)
         if (parallel >> d & 1) {
             Batch small = {.check = check, .what = typical, .dim = d},
-                  large = {.check = check, .what = many, .dim = d};
+                  large = {.check = check, .what = many, .dim = d},
+                  few = {.check = check, .what = wide, .dim = d};
             for (int other = 0; other < variant->op->dims; other++)
                 if ((parallel >> other & 1) != 0 && other != d)
                     large.what.shape.size[other] = 2;
             batch_small(&small);
             batch_large(&large);
+            batch_wide(&few);
         }
     if (case_streamed(variant, &streamed.what)) {
         streamed.dim = largest_parallel_dim(variant->op, &streamed.what.shape);

@@ -241,6 +241,8 @@ json_t *verify_family(Arena *arena, Diagnostics *diagnostics, const Family *fami
                       VerifyOptions options)
 {
     const char *folder = arena_printf(arena, "%s/%s", out_dir, family->name);
+    if (family->variants == 0)
+        diagnostics_error(diagnostics, (Location){.file = family->spec}, "there is no variant to verify");
     if (family->variants == 0 || !folder_there(diagnostics, folder))
         return NULL;
     Work work = {

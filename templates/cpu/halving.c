@@ -1,16 +1,27 @@
 /* ${n.comment}
- * The last round of halving joins all items of even place with all of odd place; so does each part again. */
-static ${r.state} ${n.name}(${n.params})
+ * The last round of halving joins all items of even place with all of odd place, and so does each part again: node
+ * (i, level) stands for items i, i + 2^level, ... and the stack holds the left parts on the way to it. */
+static inline ${r.state} ${n.name}(${n.params})
 {
+    ${r.state} stack[64];
+    unsigned depth = 0, level = 0;
+    size_t i = 0;
     if (${n.span}.count == 0)
         return ${r.start};
-    if (${n.span}.count == 1) {
-        const size_t k = ${n.span}.first;
-        return ${n.item};
+    for (;;) {
+        while (${n.span}.count - i > (size_t)1 << level)
+            level++; /* to the left part, until it is one item */
+        const size_t k = ${n.span}.first + i * ${n.span}.stride;
+        ${r.state} p = ${n.item};
+        while (level > 0 && i >> (level - 1) & 1) { /* a right part: joins with the left one */
+            level--;
+            i -= (size_t)1 << level;
+            depth--;
+            p = ${r.join_stack};
+        }
+        if (level == 0)
+            return p;
+        stack[depth++] = p;
+        i += (size_t)1 << (level - 1); /* a left part: on to the right one */
     }
-    const Span even = {${n.span}.first, (${n.span}.count + 1) / 2, 2 * ${n.span}.stride, 0};
-    const Span odd = {${n.span}.first + ${n.span}.stride, ${n.span}.count / 2, 2 * ${n.span}.stride, 0};
-    const ${r.state} left = ${n.call_even};
-    const ${r.state} right = ${n.call_odd};
-    return ${r.join_left_right};
 }

@@ -397,6 +397,22 @@ static void a_maximum_is_vacuous_not_kept(void **state)
     workshop_close(&shop);
 }
 
+static void one_thread_proves_nothing(void **state)
+{
+    (void)state;
+    Workshop shop;
+    workshop_open(&shop, ROW_SUM);
+    workshop_add(&shop, "right", right_tree, "0");
+    setenv("OMP_THREAD_LIMIT", "1", 1);
+    json_t *result = workshop_verify(&shop, 60);
+    unsetenv("OMP_THREAD_LIMIT");
+    assert_status(result, "right", "THREADS", "vacuous");
+    assert_detail_has(result, "right", "THREADS", "only one thread ran");
+    assert_status(result, "right", "TREE", "kept");
+    json_decref(result);
+    workshop_close(&shop);
+}
+
 /* Zeros that fill a tail are no step at all, or the sign of a sum of underflowing products is lost. */
 static void a_padded_tail_is_caught(void **state)
 {
@@ -548,6 +564,7 @@ int main(void)
         cmocka_unit_test(a_hanging_kernel_is_ended),
         cmocka_unit_test(a_control_that_gets_through_is_told),
         cmocka_unit_test(a_maximum_is_vacuous_not_kept),
+        cmocka_unit_test(one_thread_proves_nothing),
         cmocka_unit_test(a_padded_tail_is_caught),
         cmocka_unit_test(what_is_not_promised_is_not_broken),
     };
