@@ -400,7 +400,6 @@ typedef struct Mutation {
 } Mutation;
 
 static const Mutation mutations[] = {
-    {"lanes(32)", "avx2", PLAN_VECTOR, "lanes", lose_a_lane},
     {"lanes(32)", "avx2", PLAN_VECTOR, "lanes", lose_a_vector},
     {"lanes(32)", "avx2", PLAN_VECTOR, "lanes", add_a_vector},
     {"lanes(32)", "avx2", PLAN_VECTOR, "lanes", narrow_vectors},

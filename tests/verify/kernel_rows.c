@@ -23,6 +23,7 @@ enum { C = 64, L = 8 };
 #define BY_BATCH   12 /* split(auto, lanes(8), pairwise) */
 #define TAIL_ZERO                                                                                            \
     13 /* a short chunk is filled with zeros: right but for the sign of zero of underflowing products */
+#define WIDE_ROW 14 /* a row long enough to be shared by threads is cut elsewhere */
 
 #ifndef WRONG
 #define WRONG 0
@@ -120,6 +121,8 @@ static float reduce(const float *x, const float *w, size_t cols, size_t rows, si
             parts /= 2;
         size = cols == 0 ? C : (cols + parts - 1) / parts;
     }
+    if (WRONG == WIDE_ROW && rows == 1 && cols > 65536)
+        size = C / 2;
     size_t n = (cols + size - 1) / size;
     float *p = malloc((n + 1) * sizeof *p), joined = 0;
     int first = 1;

@@ -121,7 +121,7 @@ static void workshop_open(Workshop *shop, RowOperator which)
     const char *where = getenv("TMPDIR");
     memset(shop, 0, sizeof *shop);
     shop->arena = arena_create();
-    snprintf(shop->folder, sizeof shop->folder, "%.40s/samebits-XXXXXX", where != NULL ? where : "/tmp");
+    snprintf(shop->folder, sizeof shop->folder, "%.40s/samebits-XXXXXX", where != NULL ? where : P_tmpdir);
     assert_non_null(mkdtemp(shop->folder));
     shop->family.name = "shop";
     shop->family.op = operator_of(shop->arena, which);
@@ -413,6 +413,19 @@ static void one_thread_proves_nothing(void **state)
     workshop_close(&shop);
 }
 
+/* A sum of squares shows little of its order, and a long row is one sum only. */
+static void another_order_of_long_rows_is_caught(void **state)
+{
+    (void)state;
+    Workshop shop;
+    workshop_open(&shop, ROW_RMSNORM);
+    workshop_add(&shop, "wide_row", right_tree, "WIDE_ROW");
+    json_t *result = workshop_verify(&shop, 60);
+    assert_status(result, "wide_row", "TREE", "broken");
+    json_decref(result);
+    workshop_close(&shop);
+}
+
 /* Zeros that fill a tail are no step at all, or the sign of a sum of underflowing products is lost. */
 static void a_padded_tail_is_caught(void **state)
 {
@@ -565,6 +578,7 @@ int main(void)
         cmocka_unit_test(a_control_that_gets_through_is_told),
         cmocka_unit_test(a_maximum_is_vacuous_not_kept),
         cmocka_unit_test(one_thread_proves_nothing),
+        cmocka_unit_test(another_order_of_long_rows_is_caught),
         cmocka_unit_test(a_padded_tail_is_caught),
         cmocka_unit_test(what_is_not_promised_is_not_broken),
     };
