@@ -126,14 +126,36 @@ static bool add_plain_text(Press *press, json_t *functions, const char *page)
     return true;
 }
 
+/* The functions of f64 accumulators that the kernel calls, and no others: compilers warn about those. */
+static bool add_f64x8(Press *press, json_t *functions, const json_t *data)
+{
+    static const char *const names[] = {"add",        "fma",        "join", "lanes_1_up",
+                                        "lanes_2_up", "lanes_4_up", "store"};
+    char *text = json_dumps(data, 0);
+    json_t *called = json_object();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        json_object_set_new(called, arena_printf(press->arena, "calls_%s", names[i]),
+                            json_boolean(strstr(text, arena_printf(press->arena, "f64x8_%s(", names[i]))));
+    free(text);
+    Expansion expansion = {0};
+    bool done = template_expand(press->engine, press->arena, press->diagnostics, "cpu/f64x8.c", called, NULL,
+                                &expansion);
+    if (done)
+        json_array_append_new(functions, json_pack("{s:s}", "text", buffer_string(&expansion.text)));
+    expansion_destroy(&expansion);
+    json_decref(called);
+    return done;
+}
+
 static bool add_functions(Press *press, const Speller *speller, json_t *data)
 {
     json_t *functions = json_array();
     json_object_set_new(data, "functions", functions);
     if (speller->masks)
         add_plain_text(press, functions, "cpu/lanes_below.c");
-    if (speller->wide_accumulators && speller->vector != speller->scalar)
-        add_plain_text(press, functions, "cpu/f64x8.c");
+    if (speller->wide_accumulators && speller->vector != speller->scalar &&
+        !add_f64x8(press, functions, data))
+        return false;
     unsigned vector = speller->vector != speller->scalar ? speller->vector_functions : 0;
     unsigned scalar =
         speller->scalar_functions | (speller->vector == speller->scalar ? speller->vector_functions : 0);

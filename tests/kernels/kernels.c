@@ -304,7 +304,8 @@ static const char long_terms[] =
     "pairwise), halving), "
     "lanes(3, seq, pairwise), split(7, lanes(8), pairwise), lanes(32), halving";
 
-/* The first is shared by all threads when there are three, the second only then; 65535 columns are never. */
+/* Threads share a row of 65536 columns or more where there are fewer rows than threads; two rows only with
+ * three threads. */
 static void add_long_rows(TrialList *list)
 {
     static const size_t cols[] = {65535, 65536, 70001, 131077};
