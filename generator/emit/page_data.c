@@ -236,15 +236,10 @@ static void add_tensor(Members *members, const char *type, const Tensor *tensor)
 }
 
 /* Kept values go where the output will be: bringing those lines into the cache then overlaps with computing
- * them. Outputs that are stored around the cache must not be in it, so there a short row keeps its values in
- * an array of its own. */
+ * them. */
 static const char *kept_place(Speller *speller)
 {
-    const char *output = spell_name(speller, speller->plan->op->output[0].name);
-    if (!page_streams(speller))
-        return arena_printf(speller->arena, "row->%s", output);
-    return arena_printf(speller->arena, "stream && !wide && row->count <= %d ? kept : row->%s",
-                        PAGE_KEPT_LIMIT, output);
+    return arena_printf(speller->arena, "row->%s", spell_name(speller, speller->plan->op->output[0].name));
 }
 
 static void add_members(Members *members)
@@ -502,17 +497,13 @@ static json_t *kernel_lines(Speller *speller)
 static void set_extras(Speller *speller, json_t *data)
 {
     Arena *arena = speller->arena;
-    bool scratch = keeps(speller->plan) && page_streams(speller);
     const char *parts = page_uses_auto_parts(speller->plan) ? ", size_t auto_parts" : "";
     const char *give_parts = *parts ? ", auto_parts" : "";
     const char *stream = page_streams(speller) ? ", int stream" : "",
                *give_stream = *stream ? ", stream" : "";
-    set(data, "extra_params", arena_printf(arena, "%s%s%s", stream, scratch ? ", float *kept" : "", parts));
-    set(data, "extra_wide", arena_printf(arena, "%s%s%s", give_stream, scratch ? ", NULL" : "", give_parts));
-    set(data, "extra", arena_printf(arena, "%s%s%s", give_stream, scratch ? ", kept" : "", give_parts));
+    set(data, "extra_params", arena_printf(arena, "%s%s", stream, parts));
+    set(data, "extra", arena_printf(arena, "%s%s", give_stream, give_parts));
     set(data, "output_stream", give_stream);
-    set_flag(data, "scratch", scratch);
-    json_object_set_new(data, "kept_limit", json_integer(PAGE_KEPT_LIMIT));
 }
 
 /* Short rows go several at a time: while one's last roundings (fold, division, square root) are under way,
@@ -523,8 +514,7 @@ static const char *rows_at_once(Speller *speller)
     if (!page_has_outputs(speller) || !speller->plan->reductions)
         return "1";
     const char *axis = axis_name(speller);
-    return arena_printf(speller->arena, "%srows_in_all < %d || %s > %d ? 1 : %s > %d ? 2 : %d",
-                        keeps(speller->plan) && page_streams(speller) ? "stream || " : "", PAGE_MANY_ROWS,
+    return arena_printf(speller->arena, "rows_in_all < %d || %s > %d ? 1 : %s > %d ? 2 : %d", PAGE_MANY_ROWS,
                         axis, PAGE_SHORT_ROW, axis, PAGE_SHORT_ROW / 2, PAGE_ROWS_AT_ONCE);
 }
 

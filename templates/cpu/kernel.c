@@ -8,7 +8,7 @@ $ if wide then
     if (${wide_when}) { /* few rows: the threads share each row */
         for (size_t r = 0; r < rows_in_all; r++) {
             Row row;
-            row_values(&row, ${arguments}, r, 1${extra_wide});
+            row_values(&row, ${arguments}, r, 1${extra});
 $ if has_outputs then
 #pragma omp parallel for schedule(static)
             for (size_t first = 0; first < row.count; first += ${wide_from}) {
@@ -28,9 +28,6 @@ $ if rows_in_parallel then
     const size_t at_once = ${rows_at_once};
 #pragma omp parallel if (${parallel_when})
     {
-$ if scratch then
-        float kept[${kept_limit}]; /* where the outputs go around the cache, a short row's kept values do not */
-$ end
 #pragma omp for schedule(static)${nowait}
         for (size_t r = 0; r < rows_in_all; r += at_once) {
             Row row[${rows_at_once_most}];
@@ -50,7 +47,7 @@ $ end
 $ else
     for (size_t r = 0; r < rows_in_all; r++) {
         Row row;
-        row_values(&row, ${arguments}, r, 0${extra_wide});
+        row_values(&row, ${arguments}, r, 0${extra});
 $ if has_outputs then
         outputs(&row, 0, row.count${output_stream});
 $ end
