@@ -10,7 +10,7 @@ local var          = sum(cols, d * d) / cols
 
 return kernel "layernorm" {
   output = { y = ((d * (1 / sqrt(var + eps))) * weight) + bias },
-  tree   = { chunk(1024, lanes(32), pairwise), lanes(32), chunk(256, lanes(32), { seq, pairwise }) },
+  tree   = { chunk(1024, lanes(32), pairwise), lanes({ 32, 64 }), chunk(256, lanes(32), seq) },
   target = { "c", "avx2" },
   bench  = { shape = { { rows = 512, cols = 1024 }, { rows = 4096, cols = 4096 } } },
 }

@@ -1,6 +1,6 @@
-/* ptx.c: a reader of PTX directives, no more. Source: NVIDIA, PTX ISA: "Directives"; "Release notes" for the
+/* needs.c: a reader of PTX directives, no more. Source: NVIDIA, PTX ISA: "Directives"; "Release notes" for the
  * table of versions. */
-#include "cuda/ptx.h"
+#include "cuda/needs.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -29,10 +29,10 @@ static const char *directive(const char *ptx, const char *name)
     return NULL;
 }
 
-const char *ptx_read_needs(Arena *arena, const char *ptx, PtxNeeds *needs)
+const char *cuda_needs_read(Arena *arena, const char *ptx, CudaNeeds *needs)
 {
     const char *version = directive(ptx, ".version"), *target = directive(ptx, ".target");
-    *needs = (PtxNeeds){0};
+    *needs = (CudaNeeds){0};
     if (!version || sscanf(version, "%d.%d", &needs->isa_major, &needs->isa_minor) != 2)
         return "the PTX has no .version; compile it again";
     if (!target || sscanf(target, "sm_%d", &needs->sm) != 1)
@@ -42,7 +42,7 @@ const char *ptx_read_needs(Arena *arena, const char *ptx, PtxNeeds *needs)
     return NULL;
 }
 
-int ptx_driver_for(PtxNeeds needs)
+int cuda_needs_driver(CudaNeeds needs)
 {
     const int isa = 10 * needs.isa_major + needs.isa_minor;
     for (size_t i = 0; i < sizeof releases / sizeof *releases; i++)
@@ -51,9 +51,9 @@ int ptx_driver_for(PtxNeeds needs)
     return 0;
 }
 
-const char *ptx_why_not(Arena *arena, PtxNeeds needs, int driver, int capability_major, int capability_minor)
+const char *cuda_needs_why_not(Arena *arena, CudaNeeds needs, int driver, int capability_major, int capability_minor)
 {
-    const int wanted = ptx_driver_for(needs), capability = 10 * capability_major + capability_minor;
+    const int wanted = cuda_needs_driver(needs), capability = 10 * capability_major + capability_minor;
     if (wanted > driver)
         return arena_printf(arena,
                             "skipped: the driver is too old: it knows CUDA %d.%d, PTX %d.%d needs %d.%d; update "
@@ -93,7 +93,7 @@ static char type_letter(const char *type)
     return '?';
 }
 
-const char *ptx_entry_parameters(Arena *arena, const char *ptx, const char *entry)
+const char *cuda_entry_parameters(Arena *arena, const char *ptx, const char *entry)
 {
     const char *at = find_entry(ptx, entry);
     if (!at)

@@ -1,0 +1,90 @@
+/* cuda.h: one NVIDIA GPU: load PTX, call its kernels, time them.
+ *
+ * A process that forks must not have used CUDA, and a kernel that hangs can only be left by ending the process:
+ * so everything but cuda_examine, cuda_run and what takes no CudaDevice is called in a child process only.
+ * Waiting has a limit; after a time-out or a fault of the device nothing more is asked of it (the device is
+ * "lost") and the child ends. */
+#ifndef SAMEBITS_CUDA_H
+#define SAMEBITS_CUDA_H
+
+#include "device/launch.h"
+#include "driver/child.h"
+#include "reference/evaluate.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+enum { CUDA_NAME = 128 };
+typedef struct CudaInfo {
+    char name[CUDA_NAME];   /* "NVIDIA H200" */
+    char driver[CUDA_NAME]; /* "550.54.15"; "" where NVML is missing */
+    int cuda;               /* CUDA version the driver knows: 12040 is 12.4 */
+    int major, minor;       /* compute capability */
+    int processors, warp;
+    size_t memory_bytes, cache_bytes;
+    double peak_gbs; /* from the memory clock and bus width; 0: not known */
+} CudaInfo;
+json_t *cuda_info_to_json(const CudaInfo *info);
+/* "NVIDIA H200 with driver 550.54.15 (CUDA 12.4)": for "run on device X with driver Y" */
+const char *cuda_info_text(Arena *arena, const CudaInfo *info);
+
+/* In a child: is there a device, and does it compute as the contract says? NULL and *info; else "skipped: ..."
+ * (no GPU, no driver, driver too old) or "refused: ..." (the floating-point probe failed). */
+const char *cuda_examine(Arena *arena, CudaInfo *info);
+
+/* Runs work in a child that may use CUDA, with a limit on its wall clock. As child_run, of which it is a case:
+ * no limit on addresses, for the driver reserves more than there is memory. */
+const char *cuda_run(Arena *arena, double seconds, ChildWork *work, void *context, Buffer *result);
+
+/* ---- in a child ---- */
+
+typedef struct CudaDevice CudaDevice;
+/* Opens device $SAMEBITS_CUDA_DEVICE (0). NULL and *why ("skipped: ..."). */
+CudaDevice *cuda_open(Arena *arena, const char **why);
+void cuda_close(CudaDevice *device);
+const CudaInfo *cuda_info(const CudaDevice *device);
+/* Seconds that one wait may take (10); then the call says "no answer within 10 s ...". */
+void cuda_set_patience(CudaDevice *device, double seconds);
+/* NULL, or why the device is refused: its floating-point arithmetic is not the contract's. */
+const char *cuda_probe(Arena *arena, CudaDevice *device);
+
+/* The kernels of one PTX text with an operator's signature: inputs, outputs (pointers), sizes (64 bits, in
+ * order of dims), params (float). `parallel_dims` are those that make rows. NULL and *why: "skipped: ..." when
+ * driver or device cannot run the PTX; else what is wrong with it. Text and launch must outlive the kernel. */
+typedef struct CudaKernel CudaKernel;
+CudaKernel *cuda_kernel_open(Arena *arena, CudaDevice *device, const char *ptx, const Launch *launch,
+                             const Operator *op, uint32_t parallel_dims, const char **why);
+void cuda_kernel_close(CudaKernel *kernel);
+double cuda_kernel_load_ns(const CudaKernel *kernel); /* what making the module from PTX took */
+/* The geometry for a shape, its block cut to what the compiled kernels allow. */
+Geometry cuda_kernel_geometry(const CudaKernel *kernel, const Shape *shape);
+
+/* What one call took. */
+typedef struct CudaCallTime {
+    double device_ns; /* between an event before the first launch and one behind the last */
+    double launch_ns; /* the host's time to ask for the launches */
+    double call_ns;   /* from the first launch asked for until its end was seen */
+} CudaCallTime;
+
+/* Copies the inputs to the device, launches, waits, copies the outputs back. geometry NULL: the kernel's own
+ * choice; time NULL: not wanted. NULL when done, else why; the outputs then hold nothing. */
+const char *cuda_kernel_call(Arena *arena, CudaKernel *kernel, const CallData *call, const Geometry *geometry,
+                             CudaCallTime *time);
+
+/* Settled times of one call's launches on buffers that stay on the device and rotate through twice its cache. */
+typedef struct CudaTiming {
+    double first_call_ns;  /* the first call in this process, from launch to its seen end */
+    double median_ns, min_ns, max_ns; /* per call, on the device's clock */
+    double launch_ns;      /* per call, the host's time to ask for its launches */
+    double overhead_ns;    /* between two events with an empty queue between them: not taken off */
+    int warmup_calls, samples, calls_per_sample, buffers;
+    int clock_low_mhz, clock_high_mhz; /* of the multiprocessors, while timing; 0: not known */
+} CudaTiming;
+const char *cuda_kernel_time(Arena *arena, CudaKernel *kernel, const CallData *call, const Geometry *geometry,
+                             CudaTiming *timing);
+json_t *cuda_timing_to_json(const CudaTiming *timing);
+
+/* Device-to-device copy of `bytes`, bytes read plus written per nanosecond, by the median of some copies. */
+const char *cuda_copy_bandwidth(Arena *arena, CudaDevice *device, size_t bytes, double *gbs);
+
+#endif
