@@ -77,4 +77,7 @@ return {
     lanes_2_up_f64 = "f64x8_lanes_2_up($1)",
     lanes_1_up_f64 = "f64x8_lanes_1_up($1)",
     lane_0_f64 = "_mm256_cvtsd_f64($1.low)",
+
+    -- memory that will be read soon
+    prefetch = "_mm_prefetch((const char *)($1 + $2), _MM_HINT_T0);",
 }
