@@ -34,6 +34,7 @@ usage: ./build.sh [command]
   help            this text
 
 Environment: CC (the compiler of samebits itself, default clang), SAMEBITS_CLANG and SAMEBITS_GCC (compilers of kernels).
+`out/bin/samebits --help` lists the rest.
 TEXT
 }
 

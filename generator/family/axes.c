@@ -225,7 +225,7 @@ void axes_fill_defaults(AxisValues *values, Arena *arena, bool needs_tree)
 /* One value of an override, blanks trimmed. */
 static bool add_value(AxisValues *values, Arena *arena, Diagnostics *diagnostics, Axis axis, const char *text)
 {
-    Location where = {0};
+    Location where = {.file = arena_printf(arena, "-a %s", axis_name(axis))};
     if (axis == AXIS_TREE) {
         const Term *term = term_parse(arena, diagnostics, where, text);
         return term && axes_add_tree(values, arena, diagnostics, where, (TreeChoice){term, NULL});
@@ -237,8 +237,8 @@ static bool add_value(AxisValues *values, Arena *arena, Diagnostics *diagnostics
     errno = 0;
     long long integer = strtoll(text, &end, 10);
     if (*end || end == text || errno) {
-        diagnostics_error(diagnostics, where, "-a %s: '%.40s' is no whole number; write -a %s=4",
-                          axis_name(axis), text, axis_name(axis));
+        diagnostics_error(diagnostics, where, "'%.40s' is no whole number; write -a %s=4", text,
+                          axis_name(axis));
         return false;
     }
     return axes_add_integer(values, diagnostics, where, axis, integer);

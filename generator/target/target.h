@@ -9,12 +9,12 @@
 #include <stdbool.h>
 
 typedef struct Target {
-    const char *name;        /* "avx2" */
-    const char *meaning;     /* one sentence */
-    int width;               /* binary32 lanes of one vector; 1: lanes are looped */
-    const char *extension;   /* ".c" */
-    const char *compile;     /* flags besides the common ones, "-mavx2 -mfma" */
-    const char *cpu_needs;   /* space-separated CPU features a run needs, "avx2 fma"; NULL: none */
+    const char *name;      /* "avx2" */
+    const char *meaning;   /* one sentence */
+    int width;             /* binary32 lanes of one vector; 1: lanes are looped */
+    const char *extension; /* ".c" */
+    const char *compile;   /* flags besides the common ones, "-mavx2 -mfma" */
+    const char *cpu_needs; /* space-separated CPU features a run needs, "avx2 fma"; NULL: none */
 } Target;
 
 extern const Target target_rows[];

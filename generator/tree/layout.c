@@ -5,6 +5,7 @@
  * definition. */
 #include "tree/layout.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -53,6 +54,7 @@ static Division division_of(const Term *term, uint64_t count, uint64_t auto_part
     }
     const uint64_t pieces = term->size ? term->size : auto_parts;
     const uint64_t size = term->kind == TERM_SPLIT ? ceil_div(count, pieces) : term->size;
+    assert(size > 0); /* only split(auto) has size 0, and count > 0 */
     return (Division){.parts = ceil_div(count, size), .size = size};
 }
 

@@ -43,7 +43,7 @@ static Location location_of(const Parser *parser, size_t at)
     return where;
 }
 
-/* Reports at `at` and returns NULL. Without a file the message itself says where. */
+/* Reports at `at` and returns NULL. Without a line the message itself says where. */
 __attribute__((format(printf, 3, 4))) static const Term *fail(Parser *parser, size_t at, const char *format,
                                                               ...)
 {
@@ -53,7 +53,7 @@ __attribute__((format(printf, 3, 4))) static const Term *fail(Parser *parser, si
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     const Location where = location_of(parser, at);
-    if (where.file) {
+    if (where.file && where.line) {
         diagnostics_error(parser->diagnostics, where, "%s", message);
     } else {
         diagnostics_error(parser->diagnostics, where, "in the tree '%.120s', column %zu: %s", parser->text,

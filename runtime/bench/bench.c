@@ -28,6 +28,16 @@ typedef struct Run {
     Pass first; /* of the first shape */
 } Run;
 
+/* For the whole family. */
+static double seconds_wanted(BenchOptions options)
+{
+    const char *named = getenv("SAMEBITS_BENCH_SECONDS");
+    double seconds = named ? strtod(named, NULL) : 0.0;
+    if (options.seconds > 0.0)
+        return options.seconds;
+    return seconds > 0.0 && seconds < 1e6 ? seconds : seconds_default;
+}
+
 static bool is_larger_than_cache(const Run *run, const Shape *shape)
 {
     Work work = work_count(run->family->op, shape);
@@ -37,7 +47,6 @@ static bool is_larger_than_cache(const Run *run, const Shape *shape)
 static BenchTask describe_task(const Run *run, int shape, bool cold)
 {
     const BenchPlan *plan = &run->family->bench;
-    double seconds = run->options.seconds > 0.0 ? run->options.seconds : seconds_default;
     bool both = !is_larger_than_cache(run, &plan->shape[shape]);
     return (BenchTask){.op = run->family->op,
                        .shape = plan->shape[shape],
@@ -55,7 +64,7 @@ static BenchTask describe_task(const Run *run, int shape, bool cold)
                            plan->compare == COMPARE_METHODS ? seldom_from_among_methods : seldom_from,
                        .processes = run->options.processes > 0 ? run->options.processes
                                                                : measure_processes(run->comparisons),
-                       .seconds = seconds / plan->shapes *
+                       .seconds = seconds_wanted(run->options) / plan->shapes *
                                   (!both  ? 1.0
                                    : cold ? cold_share
                                           : 1.0 - cold_share)};

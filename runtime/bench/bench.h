@@ -10,7 +10,7 @@
 typedef struct BenchOptions {
     bool progress;
     int processes;  /* worker processes; 0: the default */
-    double seconds; /* aim for the whole family; 0: the default */
+    double seconds; /* aim for the whole family; 0: $SAMEBITS_BENCH_SECONDS, else 24 */
     const json_t
         *verify; /* content of verify.json; variants that are not verified are not timed. NULL: all are */
 } BenchOptions;

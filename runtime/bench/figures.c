@@ -13,6 +13,7 @@
 #include "emit/emit.h"
 #include "text/buffer.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -288,6 +289,7 @@ static void put_site_figure(Figures *figures, const Site *site, const Against *a
     const char *work = describe_site(figures, site, against->words);
     int opponent = line_up_find(&site->line_up, find_opponent(figures, site, against->entry));
     const Times *times = &site->pass.times;
+    assert(times->warmup != NULL && site->line_up.variant != NULL && site->best >= 0); /* time_site's */
     if (opponent < 0 || !times_has(times, opponent)) {
         const char *why = opponent < 0 ? "it is not installed here" : times->warmup[opponent].why;
         put_unmeasured(figures, work, against->asked, "times as fast", why);

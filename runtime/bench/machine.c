@@ -64,7 +64,7 @@ static const char *find_compiler_version(Arena *arena)
 {
     const char *compiler = build_rows[0].compiler;
     Buffer text = {0};
-    const char *const command[] = {compiler, "--version", NULL};
+    const char *const command[] = {"sh", "-c", "${SAMEBITS_CLANG:-clang} --version", NULL};
     const char *why = child_exec(arena, (ChildLimits){.seconds = 10}, command, NULL, &text);
     const char *version =
         why ? arena_printf(arena, "%s: %s", compiler, why)
@@ -79,8 +79,10 @@ static size_t find_cache_in_system_files(Arena *arena)
     for (int index = 9; index >= 0; index--) {
         const char *text =
             read_line(arena, arena_printf(arena, "/sys/devices/system/cpu/cpu0/cache/index%d/size", index));
-        char *unit = NULL;
-        double size = text ? strtod(text, &unit) : 0.0;
+        if (text == NULL)
+            continue;
+        char *unit;
+        double size = strtod(text, &unit);
         if (size > 0.0)
             return (size_t)(size * (*unit == 'K' ? 1024.0 : *unit == 'M' ? 1048576.0 : 1.0));
     }

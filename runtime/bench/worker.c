@@ -6,17 +6,22 @@
 #include "bench/team.h"
 #include "driver/kernel.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum {
-    SPIN_MS = 1,        /* how long idle OpenMP threads spin before they sleep */
-    WINDOW_NS = 200000, /* a warm-up window: several calls, timed together */
-    WINDOW_CALLS = 64,
-    STALE_WINDOWS = 3, /* windows in a row without a gain end the warm-up */
-    FRESH_LIMIT_NS = 300000000,
-    WARM_LIMIT_NS = 8000000, /* in a worker: its first window may be the last */
-    PRIME_ITERATIONS = 4     /* from this count on, an epoch has one untimed call in front */
+    SPIN_MS = 1, /* how long idle OpenMP threads spin before they sleep */
+    WINDOW_CALLS = 256,
+    STALE_WINDOWS = 3,   /* windows in a row without a gain end the warm-up */
+    PRIME_ITERATIONS = 4 /* from this count on, an epoch has one untimed call in front */
 };
+/* A window of warm-up is several calls, timed together. In a fresh process the settled time is a result, and
+ * a window must outlast a hiccup of the scheduler; in a worker, where every kernel is warm soon, the first
+ * may be the last. */
+typedef struct WarmupPace {
+    int64_t window_ns, limit_ns;
+} WarmupPace;
+static const WarmupPace fresh_pace = {1000000, 300000000}, worker_pace = {200000, 8000000};
 static const double stops_falling =
     0.98; /* a window counts as faster when it is below this share of the best */
 
@@ -68,14 +73,14 @@ static int64_t time_calls(Worker *worker, int entry, int calls)
 
 /* ---- warm-up ------------------------------------------------------------------------------------- */
 
-static Warmup warm_up(Worker *worker, int entry, int64_t limit)
+static Warmup warm_up(Worker *worker, int entry, WarmupPace pace)
 {
     int64_t begin = clock_nanoseconds();
     Warmup warmup = {.first_ns = (double)time_calls(worker, entry, 1), .calls = 1};
     warmup.settled_ns = warmup.first_ns;
     int made = 1;
-    for (int stale = 0; stale < STALE_WINDOWS && clock_nanoseconds() - begin < limit;) {
-        double fit = WINDOW_NS / warmup.settled_ns;
+    for (int stale = 0; stale < STALE_WINDOWS && clock_nanoseconds() - begin < pace.limit_ns;) {
+        double fit = (double)pace.window_ns / warmup.settled_ns;
         int calls = fit < 1.0 ? 1 : fit > WINDOW_CALLS ? WINDOW_CALLS : (int)fit;
         double each = (double)time_calls(worker, entry, calls) / calls;
         made += calls;
@@ -136,6 +141,7 @@ static bool has_kernel(const BenchEntry *entry)
 static bool load_everything(Worker *worker)
 {
     const BenchTask *task = worker->task;
+    assert(task->entries > 0); /* a line-up without a baseline is not timed */
     for (int e = 0; e < task->entries; e++)
         if (is_timed(worker, e) && task->entry[e].kind == ENTRY_PEER && !open_peer(worker, e))
             return false;
@@ -228,7 +234,7 @@ static void warm_up_everything(Worker *worker)
         const PeerReady *ready = &worker->ready[e];
         Warmup warmup = {ready->first_ns, ready->settled_ns, ready->calls, NULL};
         if (worker->peer[e] == NULL)
-            warmup = warm_up(worker, e, fresh ? FRESH_LIMIT_NS : WARM_LIMIT_NS);
+            warmup = warm_up(worker, e, fresh ? fresh_pace : worker_pace);
         write_warmup(worker, e, warmup);
     }
 }

@@ -251,6 +251,24 @@ static const Variant *only_variant(Stages *stages)
     return NULL;
 }
 
+/* The stages before say nothing, the call does. */
+static bool silently(bool stage(Stages *stages), Stages *stages)
+{
+    const Options *options = stages->options;
+    Options silent = *options;
+    silent.quiet = true;
+    stages->options = &silent;
+    bool done = stage(stages);
+    stages->options = options;
+    return done;
+}
+
+static bool compile_kernel(Stages *stages)
+{
+    stages->family->controls = 0; /* they are for verification */
+    return stages_compile(stages, false) && !stages->status;
+}
+
 static void call_variant(Stages *stages)
 {
     Call call = {.stages = stages, .variant = only_variant(stages)};
@@ -267,9 +285,10 @@ static void call_variant(Stages *stages)
     if (here) {
         fprintf(stderr, "skipped: %s: %s\n", call.variant->id, here);
         stages->status = EXIT_BROKEN;
-    } else if (stages_compile(stages, false) && !stages->status) {
-        execute(&call);
+        return;
     }
+    if (silently(compile_kernel, stages))
+        execute(&call);
 }
 
 int command_call(const Options *options, Arena *arena)
@@ -280,15 +299,9 @@ int command_call(const Options *options, Arena *arena)
                         "weight=w.npy -o y=y.npy\n");
         return EXIT_USAGE;
     }
-    Options quiet = *options;
-    stages_open(&stages, &quiet, arena);
-    if (stages_read(&stages, options->argument[0])) {
-        quiet.quiet = true; /* the stages before say nothing; the call does */
-        bool generated = stages_generate(&stages);
-        quiet.quiet = options->quiet;
-        if (generated)
-            call_variant(&stages);
-    }
+    stages_open(&stages, options, arena);
+    if (stages_read(&stages, options->argument[0]) && silently(stages_generate, &stages))
+        call_variant(&stages);
     stages_close(&stages);
     return stages.status;
 }

@@ -1,5 +1,5 @@
 /* doctor.c: samebits doctor: what this machine can run, and why not the rest. */
-#include "command/options.h"
+#include "command/stages.h"
 
 #include "driver/child.h"
 #include "emit/emit.h"
@@ -21,72 +21,115 @@ static const Tool tools[] = {
     {"SAMEBITS_GCC", "gcc", "second compiler of the BUILD promise", "apt-get install gcc", false},
 };
 
+/* What was found, as rows on a terminal or, with --json, as a list. */
+typedef struct Doctor {
+    Arena *arena;
+    bool says; /* not --json */
+    bool fine; /* everything needed is here */
+    json_t *tools, *targets;
+} Doctor;
+
 static const char *first_line(Arena *arena, const char *text)
 {
     return arena_copy_bytes(arena, text, strcspn(text, "\n"));
 }
 
-static bool check_tool(Arena *arena, const Tool *tool)
+static void add_tool(Doctor *doctor, const Tool *tool, bool there, const char *said)
 {
-    const char *name = tool->variable ? getenv(tool->variable) : NULL;
-    name = name && *name ? name : tool->name;
-    const char *argv[] = {name, "--version", NULL};
-    Buffer answer = {0};
-    const char *why = child_exec(arena, (ChildLimits){10, 0}, argv, NULL, &answer);
-    printf("%-4s %-8s %-38s %s\n", why ? (tool->needed ? "NO" : "no") : "yes", tool->name, tool->use,
-           why ? arena_printf(arena, "%s: %s", why, tool->cure) : first_line(arena, buffer_string(&answer)));
-    buffer_destroy(&answer);
-    return !why || !tool->needed;
+    if (doctor->says)
+        printf("%-4s %-8s %-38s %s\n",
+               there          ? "yes"
+               : tool->needed ? "NO"
+                              : "no",
+               tool->name, tool->use, said);
+    json_array_append_new(doctor->tools,
+                          json_pack("{s:s, s:s, s:b, s:b, s:s}", "name", tool->name, "use", tool->use,
+                                    "needed", tool->needed, "here", there, "said", said));
+    doctor->fine &= there || !tool->needed;
 }
 
-static bool check_openmp(Arena *arena)
+/* Words as the shell splits them, because that is how kernels are compiled ("ccache clang"). */
+static void check_tool(Doctor *doctor, const Tool *tool)
 {
-    const char *name = getenv("SAMEBITS_CLANG");
-    const char *command = arena_printf(arena,
-                                       "echo '#include <omp.h>\nint f(void){return omp_get_max_threads();}' "
-                                       "| %s -fopenmp -fPIC -shared -x c - -o /dev/null",
-                                       name && *name ? name : "clang");
+    Arena *arena = doctor->arena;
+    const char *command = tool->variable
+                              ? arena_printf(arena, "${%s:-%s} --version", tool->variable, tool->name)
+                              : arena_printf(arena, "%s --version", tool->name);
     const char *argv[] = {"sh", "-c", command, NULL};
     Buffer answer = {0};
-    const char *why = child_exec(arena, (ChildLimits){20, 0}, argv, NULL, &answer);
-    printf("%-4s %-8s %-38s %s\n", why ? "NO" : "yes", "OpenMP", "threads of CPU kernels",
-           why ? "clang cannot compile and link -fopenmp: apt-get install libomp-dev" : "clang links libomp");
+    const char *why = child_exec(arena, (ChildLimits){10, 0}, argv, NULL, &answer);
+    const char *line = first_line(arena, buffer_string(&answer));
+    add_tool(doctor, tool, !why, why ? arena_printf(arena, "%s: %s", *line ? line : why, tool->cure) : line);
     buffer_destroy(&answer);
-    return !why;
 }
 
-static void check_targets(void)
+static void check_openmp(Doctor *doctor)
+{
+    static const Tool tool = {NULL, "OpenMP", "threads of CPU kernels", "apt-get install libomp-dev", true};
+    static const char command[] = "echo '#include <omp.h>\nint f(void){return omp_get_max_threads();}' | "
+                                  "${SAMEBITS_CLANG:-clang} -fopenmp -fPIC -shared -x c - -o /dev/null";
+    const char *argv[] = {"sh", "-c", command, NULL};
+    Buffer answer = {0};
+    const char *why = child_exec(doctor->arena, (ChildLimits){20, 0}, argv, NULL, &answer);
+    add_tool(doctor, &tool, !why,
+             why ? arena_printf(doctor->arena, "clang cannot compile and link -fopenmp: %s", tool.cure)
+                 : "clang links libomp");
+    buffer_destroy(&answer);
+}
+
+static void check_templates(Doctor *doctor)
+{
+    static const Tool tool = {NULL, "pages", "templates of kernels", "set SAMEBITS_TEMPLATES", true};
+    const char *folder = emit_template_folder(doctor->arena);
+    bool there = !access(arena_printf(doctor->arena, "%s/cpu/rows.c", folder), R_OK);
+    add_tool(doctor, &tool, there,
+             there ? "found" : arena_printf(doctor->arena, "none in %s: %s", folder, tool.cure));
+}
+
+static void add_target(Doctor *doctor, const char *name, bool here, const char *said)
+{
+    if (doctor->says)
+        printf("%-4s %-8s %s\n", here ? "yes" : "no", name, said);
+    json_array_append_new(doctor->targets,
+                          json_pack("{s:s, s:b, s:s}", "name", name, "here", here, "said", said));
+}
+
+static void check_targets(Doctor *doctor)
 {
     static const char *const later[] = {"cuda", "metal", "mpi", "avx512", "neon"};
-    printf("\ntargets\n");
     for (int i = 0; i < target_count; i++) {
         const char *why = target_why_not_here(&target_rows[i]);
-        printf("%-4s %-8s %s\n", why ? "no" : "yes", target_rows[i].name, why ? why : target_rows[i].meaning);
+        add_target(doctor, target_rows[i].name, !why, why ? why : target_rows[i].meaning);
     }
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-        printf("no   %-8s not in this version of samebits\n", later[i]);
+        add_target(doctor, later[i], false, "not in this version of samebits");
 }
 
-static bool check_templates(Arena *arena)
+static void examine(Doctor *doctor)
 {
-    const char *folder = emit_template_folder(arena);
-    bool there = !access(arena_printf(arena, "%s/cpu/rows.c", folder), R_OK);
-    printf("%-4s %-8s %-38s %s\n", there ? "yes" : "NO", "pages", "templates of kernels",
-           there ? "found" : arena_printf(arena, "none in %s: set SAMEBITS_TEMPLATES", folder));
-    return there;
+    if (doctor->says)
+        printf("tools\n");
+    for (size_t i = 0; i < sizeof tools / sizeof *tools; i++)
+        check_tool(doctor, &tools[i]);
+    check_openmp(doctor);
+    check_templates(doctor);
+    if (doctor->says)
+        printf("\ntargets\n");
+    check_targets(doctor);
 }
 
 int command_doctor(const Options *options, Arena *arena)
 {
-    (void)options;
-    bool fine = true;
-    printf("tools\n");
-    for (size_t i = 0; i < sizeof tools / sizeof *tools; i++)
-        fine &= check_tool(arena, &tools[i]);
-    fine &= check_openmp(arena);
-    fine &= check_templates(arena);
-    check_targets();
-    printf("\n%ld processors online\n", sysconf(_SC_NPROCESSORS_ONLN));
-    printf("%s\n", fine ? "everything needed is here" : "something needed is missing: see NO above");
-    return fine ? EXIT_KEPT : EXIT_BROKEN;
+    Doctor doctor = {arena, !options->json, true, json_array(), json_array()};
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    examine(&doctor);
+    if (doctor.says)
+        printf("\n%ld processors online\n%s\n", processors,
+               doctor.fine ? "everything needed is here" : "something needed is missing: see NO above");
+    json_t *all = json_pack("{s:o, s:o, s:I, s:b}", "tools", doctor.tools, "targets", doctor.targets,
+                            "processors", (json_int_t)processors, "ok", doctor.fine);
+    if (options->json)
+        stages_print_json(all);
+    json_decref(all);
+    return doctor.fine ? EXIT_KEPT : EXIT_BROKEN;
 }

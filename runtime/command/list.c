@@ -7,19 +7,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void list_terms(void)
+static int end_list(const Options *options, json_t *list)
 {
-    for (int i = 0; i < TERM_KINDS; i++)
-        printf("%-28s %s. Promises %s.\n", term_rows[i].usage, term_rows[i].meaning, term_rows[i].promises);
+    if (options->json)
+        stages_print_json(list);
+    json_decref(list);
+    return EXIT_KEPT;
 }
 
-static void list_targets(void)
+static int list_terms(const Options *options, Arena *arena)
 {
-    for (int i = 0; i < target_count; i++) {
-        const char *why = target_why_not_here(&target_rows[i]);
-        printf("%-8s %s%s%s\n", target_rows[i].name, target_rows[i].meaning,
-               why ? " -- not on this machine: " : "", why ? why : "");
+    json_t *list = json_array();
+    (void)arena;
+    for (int i = 0; i < TERM_KINDS; i++) {
+        const TermRow *row = &term_rows[i];
+        if (!options->json)
+            printf("%-28s %s. Promises %s.\n", row->usage, row->meaning, row->promises);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name", row->name, "usage", row->usage,
+                                              "meaning", row->meaning, "promises", row->promises));
     }
+    return end_list(options, list);
+}
+
+static int list_targets(const Options *options, Arena *arena)
+{
+    json_t *list = json_array();
+    (void)arena;
+    for (int i = 0; i < target_count; i++) {
+        const Target *target = &target_rows[i];
+        const char *why = target_why_not_here(target);
+        if (!options->json)
+            printf("%-8s %s%s%s\n", target->name, target->meaning, why ? " -- not on this machine: " : "",
+                   why ? why : "");
+        json_array_append_new(list, json_pack("{s:s, s:s, s:b, s:s*}", "name", target->name, "meaning",
+                                              target->meaning, "here", !why, "why", why));
+    }
+    return end_list(options, list);
 }
 
 static int by_name(const void *a, const void *b)
@@ -44,12 +67,32 @@ static int spec_names(Arena *arena, const char *folder, char **names, int limit)
     return count;
 }
 
+static void list_operator(const Stages *stages, const char *spec, json_t *list)
+{
+    const Operator *op = stages->family->op;
+    json_t *outputs = json_array(), *inputs = json_array();
+    if (!stages->options->json)
+        printf("%-28s %s\n", spec, op->name);
+    for (int i = 0; i < op->inputs; i++)
+        json_array_append_new(inputs, json_string(op->input[i].name));
+    for (int o = 0; o < op->outputs; o++) {
+        const char *text = expr_text(stages->arena, op, op->output[o].value);
+        if (!stages->options->json)
+            printf("    %s = %s\n", op->output[o].name, text);
+        json_array_append_new(outputs, json_pack("{s:s, s:s}", "name", op->output[o].name, "text", text));
+    }
+    json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o}", "spec", spec, "operator", op->name,
+                                          "inputs", inputs, "outputs", outputs));
+}
+
 static int list_operators(const Options *options, Arena *arena)
 {
     char *names[256];
     const char *folder = options->arguments > 1 ? options->argument[1] : "specs";
     int count = spec_names(arena, folder, names, 256), status = EXIT_KEPT;
+    json_t *list = json_array();
     if (!count) {
+        json_decref(list);
         fprintf(stderr,
                 "samebits: error: no specs in '%s'; name the folder: samebits list operators FOLDER\n",
                 folder);
@@ -58,30 +101,44 @@ static int list_operators(const Options *options, Arena *arena)
     for (int i = 0; i < count; i++) {
         Stages stages;
         stages_open(&stages, options, arena);
-        if (stages_read(&stages, names[i])) {
-            const Operator *op = stages.family->op;
-            printf("%-28s %s\n", names[i], op->name);
-            for (int o = 0; o < op->outputs; o++)
-                printf("    %s = %s\n", op->output[o].name, expr_text(arena, op, op->output[o].value));
-        }
+        if (stages_read(&stages, names[i]))
+            list_operator(&stages, names[i], list);
         stages_close(&stages);
         status = stages.status > status ? stages.status : status;
     }
+    end_list(options, list);
     return status;
+}
+
+static json_t *variant_row(Arena *arena, const Variant *variant)
+{
+    return json_pack("{s:s, s:s*, s:s, s:s, s:s, s:s}", "id", variant->id, "label", variant->label, "target",
+                     variant->target->name, "tree", term_text(arena, variant->tree), "accumulator",
+                     accumulator_name(variant->accumulator), "contract", variant->digest);
 }
 
 static void list_family(Stages *stages, const char *spec, json_t *results)
 {
-    (void)results;
     if (!stages_read(stages, spec))
         return;
-    for (int v = 0; v < stages->family->variants; v++) {
-        const Variant *variant = &stages->family->variant[v];
-        printf("%-60s %s, %s, %s\n", variant->id, variant->target->name,
-               term_short_text(stages->arena, variant->tree), accumulator_name(variant->accumulator));
+    const Family *family = stages->family;
+    json_t *variants = json_array(), *skipped = json_array();
+    bool says = !stages->options->json;
+    for (int v = 0; v < family->variants; v++) {
+        const Variant *variant = &family->variant[v];
+        if (says)
+            printf("%-60s %s, %s, %s\n", variant->id, variant->target->name,
+                   term_short_text(stages->arena, variant->tree), accumulator_name(variant->accumulator));
+        json_array_append_new(variants, variant_row(stages->arena, variant));
     }
-    for (int s = 0; s < stages->family->skips; s++)
-        printf("skipped: %s: %s\n", stages->family->skip[s].what, stages->family->skip[s].why);
+    for (int s = 0; s < family->skips; s++) {
+        const Skip *skip = &family->skip[s];
+        if (says)
+            printf("skipped: %s: %s\n", skip->what, skip->why);
+        json_array_append_new(skipped, json_pack("{s:s, s:s}", "what", skip->what, "why", skip->why));
+    }
+    json_array_append_new(results, json_pack("{s:s, s:s, s:o, s:o}", "family", family->name, "spec",
+                                             family->spec, "variants", variants, "skipped", skipped));
 }
 
 static int list_variants(const Options *options, Arena *arena)
@@ -102,9 +159,9 @@ int command_list(const Options *options, Arena *arena)
     if (!strcmp(asked, "operators"))
         return list_operators(options, arena);
     if (!strcmp(asked, "terms"))
-        return list_terms(), EXIT_KEPT;
+        return list_terms(options, arena);
     if (!strcmp(asked, "targets"))
-        return list_targets(), EXIT_KEPT;
+        return list_targets(options, arena);
     const char *near = *asked ? diagnostics_nearest(asked, what) : NULL;
     fprintf(stderr, "samebits: error: list wants operators, targets, terms or variants SPEC%s%s%s\n",
             near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");

@@ -73,7 +73,13 @@ static void print_options(void)
            "  --json                 results as JSON on standard output\n"
            "  -v, -q                 say more, say only what is wrong\n"
            "  --help                 this text\n"
-           "NO_COLOR in the environment switches colour off.\n"
+           "\nenvironment\n"
+           "  NO_COLOR                  no colour\n"
+           "  SAMEBITS_CLANG, _GCC      the compilers of kernels (clang, gcc); split at blanks\n"
+           "  SAMEBITS_COMPILE_SECONDS  limit of one compilation (60)\n"
+           "  SAMEBITS_VERIFY_SECONDS   limit of all checks of one variant (120)\n"
+           "  SAMEBITS_BENCH_SECONDS    how long timing one spec takes, about (24)\n"
+           "  SAMEBITS_TEMPLATES        folder of the templates\n"
            "\nexit status: 0 all kept, 1 a promise broken or a stage failed, 2 bad usage or a bad spec\n");
 }
 

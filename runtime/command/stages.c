@@ -94,8 +94,9 @@ bool stages_compile(Stages *stages, bool all_builds)
         return fail(stages, EXIT_BROKEN);
     report_failures(stages, &result);
     if (!stages->options->quiet && !stages->options->json)
-        printf("%s: %d kernels, %d compiled in %.1f s\n", stages->family->name, stages->family->variants,
-               result.compiled, result.seconds);
+        printf("%s: %d variant%s, %d object%s compiled in %.1f s\n", stages->family->name,
+               stages->family->variants, stages->family->variants == 1 ? "" : "s", result.compiled,
+               result.compiled == 1 ? "" : "s", result.seconds);
     return true;
 }
 
@@ -169,9 +170,8 @@ bool stages_bench(Stages *stages)
     return stages->bench ? true : fail(stages, EXIT_BROKEN);
 }
 
-static void print_results(json_t *results)
+void stages_print_json(const json_t *value)
 {
-    json_t *value = json_array_size(results) == 1 ? json_array_get(results, 0) : results;
     json_dumpf(value, stdout, JSON_INDENT(1));
     putchar('\n');
 }
@@ -193,8 +193,9 @@ int stages_for_each_spec(const Options *options, Arena *arena, SpecWork *work)
         status = stages.status > status ? stages.status : status;
         arena_destroy(own);
     }
-    if (options->json && json_array_size(results))
-        print_results(results);
+    if (options->json &&
+        json_array_size(results)) /* one spec: its result; several: a list, failed ones left out */
+        stages_print_json(options->arguments == 1 ? json_array_get(results, 0) : results);
     json_decref(results);
     (void)arena;
     return status;

@@ -36,4 +36,6 @@ bool stages_wants_color(void);
 typedef void SpecWork(Stages *stages, const char *spec, json_t *results);
 int stages_for_each_spec(const Options *options, Arena *arena, SpecWork *work);
 
+void stages_print_json(const json_t *value); /* on standard output, as every --json does */
+
 #endif

@@ -22,8 +22,9 @@ static const char *look_up(Arena *arena, void *library, const char *name, void *
 {
     void *address = dlsym(library, name);
     memcpy(function, &address, size); /* ISO C has no cast between the two */
-    return address ? NULL
-                   : arena_printf(arena, "skipped: the CUDA driver is too old: it has no %s; update it", name);
+    return address
+               ? NULL
+               : arena_printf(arena, "skipped: the CUDA driver is too old: it has no %s; update it", name);
 }
 
 static const char *look_up_all(Arena *arena, CudaApi *api)

@@ -1,7 +1,7 @@
 /* api.h: the part of the CUDA driver API that samebits uses, declared here and looked up when it runs.
  *
- * Source: NVIDIA, CUDA Driver API reference manual (types, values and names are its ABI). Nothing of NVIDIA's is
- * needed to build; at run time libcuda.so.1 comes with the display driver. Names with _v2 are what the
+ * Source: NVIDIA, CUDA Driver API reference manual (types, values and names are its ABI). Nothing of NVIDIA's
+ * is needed to build; at run time libcuda.so.1 comes with the display driver. Names with _v2 are what the
  * unsuffixed names in the manual stand for since CUDA 3.2 (64-bit sizes). */
 #ifndef SAMEBITS_CUDA_API_H
 #define SAMEBITS_CUDA_API_H
@@ -53,7 +53,7 @@ enum { CUDA_FUNCTION_MAX_THREADS_PER_BLOCK = 0 };
 /* CUjit_option */
 enum { CUDA_JIT_ERROR_LOG_BUFFER = 5, CUDA_JIT_ERROR_LOG_BUFFER_SIZE_BYTES = 6 };
 
-enum { CUDA_STREAM_NON_BLOCKING = 1, CUDA_EVENT_DEFAULT = 0 };
+enum { CUDA_STREAM_DEFAULT = 0, CUDA_EVENT_DEFAULT = 0 };
 
 /* One row per function: member, exported name, parameters. Every one returns a CUresult. */
 #define CUDA_FUNCTIONS(X)                                                                                    \

@@ -1,5 +1,5 @@
-/* clocks.h: clock rates and the driver's name from NVML, where it is (libnvidia-ml.so.1 comes with the driver).
- * Everything here can be missing: figures then say so. */
+/* clocks.h: clock rates and the driver's name from NVML, where it is (libnvidia-ml.so.1 comes with the
+ * driver). Everything here can be missing: figures then say so. */
 #ifndef SAMEBITS_CUDA_CLOCKS_H
 #define SAMEBITS_CUDA_CLOCKS_H
 

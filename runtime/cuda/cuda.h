@@ -1,9 +1,9 @@
 /* cuda.h: one NVIDIA GPU: load PTX, call its kernels, time them.
  *
- * A process that forks must not have used CUDA, and a kernel that hangs can only be left by ending the process:
- * so everything but cuda_examine, cuda_run and what takes no CudaDevice is called in a child process only.
- * Waiting has a limit; after a time-out or a fault of the device nothing more is asked of it (the device is
- * "lost") and the child ends. */
+ * A process that forks must not have used CUDA, and a kernel that hangs can only be left by ending the
+ * process: so everything but cuda_examine, cuda_run and what takes no CudaDevice is called in a child process
+ * only. Waiting has a limit; after a time-out or a fault of the device nothing more is asked of it (the
+ * device is "lost") and the child ends. */
 #ifndef SAMEBITS_CUDA_H
 #define SAMEBITS_CUDA_H
 
@@ -28,12 +28,12 @@ json_t *cuda_info_to_json(const CudaInfo *info);
 /* "NVIDIA H200 with driver 550.54.15 (CUDA 12.4)": for "run on device X with driver Y" */
 const char *cuda_info_text(Arena *arena, const CudaInfo *info);
 
-/* In a child: is there a device, and does it compute as the contract says? NULL and *info; else "skipped: ..."
- * (no GPU, no driver, driver too old) or "refused: ..." (the floating-point probe failed). */
+/* In a child: is there a device, and does it compute as the contract says? NULL and *info; else "skipped:
+ * ..." (no GPU, no driver, driver too old) or "refused: ..." (the floating-point probe failed). */
 const char *cuda_examine(Arena *arena, CudaInfo *info);
 
-/* Runs work in a child that may use CUDA, with a limit on its wall clock. As child_run, of which it is a case:
- * no limit on addresses, for the driver reserves more than there is memory. */
+/* Runs work in a child that may use CUDA, with a limit on its wall clock. As child_run, of which it is a
+ * case: no limit on addresses, for the driver reserves more than there is memory. */
 const char *cuda_run(Arena *arena, double seconds, ChildWork *work, void *context, Buffer *result);
 
 /* ---- in a child ---- */
@@ -49,8 +49,9 @@ void cuda_set_patience(CudaDevice *device, double seconds);
 const char *cuda_probe(Arena *arena, CudaDevice *device);
 
 /* The kernels of one PTX text with an operator's signature: inputs, outputs (pointers), sizes (64 bits, in
- * order of dims), params (float). `parallel_dims` are those that make rows. NULL and *why: "skipped: ..." when
- * driver or device cannot run the PTX; else what is wrong with it. Text and launch must outlive the kernel. */
+ * order of dims), params (float). `parallel_dims` are those that make rows. NULL and *why: "skipped: ..."
+ * when driver or device cannot run the PTX; else what is wrong with it. Text and launch must outlive the
+ * kernel. */
 typedef struct CudaKernel CudaKernel;
 CudaKernel *cuda_kernel_open(Arena *arena, CudaDevice *device, const char *ptx, const Launch *launch,
                              const Operator *op, uint32_t parallel_dims, const char **why);
@@ -71,17 +72,26 @@ typedef struct CudaCallTime {
 const char *cuda_kernel_call(Arena *arena, CudaKernel *kernel, const CallData *call, const Geometry *geometry,
                              CudaCallTime *time);
 
-/* Settled times of one call's launches on buffers that stay on the device and rotate through twice its cache. */
+/* Settled times of one call's launches on buffers that stay on the device and rotate through twice its cache.
+ */
 typedef struct CudaTiming {
-    double first_call_ns;  /* the first call in this process, from launch to its seen end */
+    double first_call_ns;             /* the first call in this process, from launch to its seen end */
     double median_ns, min_ns, max_ns; /* per call, on the device's clock */
-    double launch_ns;      /* per call, the host's time to ask for its launches */
-    double overhead_ns;    /* between two events with an empty queue between them: not taken off */
+    double launch_ns;                 /* per call, the host's time to ask for its launches */
+    double overhead_ns;               /* between two events with an empty queue between them: not taken off */
     int warmup_calls, samples, calls_per_sample, buffers;
     int clock_low_mhz, clock_high_mhz; /* of the multiprocessors, while timing; 0: not known */
 } CudaTiming;
 const char *cuda_kernel_time(Arena *arena, CudaKernel *kernel, const CallData *call, const Geometry *geometry,
                              CudaTiming *timing);
+/* Times the geometries worth it and says which has the least median, and all medians (the winner's is
+ * flattered: time it again). Bits do not depend on it. */
+typedef struct CudaTuned {
+    Geometry best, tried[LAUNCH_CANDIDATES];
+    double median_ns[LAUNCH_CANDIDATES];
+    int count;
+} CudaTuned;
+const char *cuda_kernel_tune(Arena *arena, CudaKernel *kernel, const CallData *call, CudaTuned *tuned);
 json_t *cuda_timing_to_json(const CudaTiming *timing);
 
 /* Device-to-device copy of `bytes`, bytes read plus written per nanosecond, by the median of some copies. */

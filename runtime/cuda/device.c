@@ -21,11 +21,13 @@ double cuda_now_ns(void)
 
 /* ---- errors ---- */
 
-/* Errors from 700 (an illegal address) to 719 (a failed launch) are of kernels and end the context: "the
- * process must be terminated and relaunched", says the manual. */
+/* Illegal address, time-out of the display's watchdog, context destroyed, assert, and 714 to 719 (stack,
+ * instruction, alignment, address space, program counter, launch): "the process must be terminated and
+ * relaunched", says the manual. */
 static bool ends_context(CUresult result)
 {
-    return result >= CUDA_ERROR_ILLEGAL_ADDRESS && result < 720;
+    return result == CUDA_ERROR_ILLEGAL_ADDRESS || result == 702 || result == 709 || result == 710 ||
+           (result >= 714 && result <= 719);
 }
 
 const char *cuda_check(Arena *arena, CudaDevice *device, CUresult result, const char *format, ...)
@@ -79,7 +81,8 @@ static const char *find_device(Arena *arena, CudaDevice *device)
 {
     const char *set = getenv("SAMEBITS_CUDA_DEVICE");
     int count = 0, wanted = set && *set ? atoi(set) : 0;
-    const char *why = cuda_check(arena, device, device->api.device_get_count(&count), "skipped: counting GPUs");
+    const char *why =
+        cuda_check(arena, device, device->api.device_get_count(&count), "skipped: counting GPUs");
     if (why)
         return why;
     if (count == 0)
@@ -91,6 +94,8 @@ static const char *find_device(Arena *arena, CudaDevice *device)
                       wanted);
 }
 
+/* The stream keeps its order with the null stream (it is not "non-blocking"): a copy from pageable memory
+ * returns when it is staged, and the launch behind it must wait for the rest. */
 static const char *make_current(Arena *arena, CudaDevice *device)
 {
     const CudaApi *api = &device->api;
@@ -100,7 +105,7 @@ static const char *make_current(Arena *arena, CudaDevice *device)
     if (!why)
         why = cuda_check(arena, device, api->ctx_set_current(device->context), "setting the context");
     if (!why)
-        why = cuda_check(arena, device, api->stream_create(&device->stream, CUDA_STREAM_NON_BLOCKING),
+        why = cuda_check(arena, device, api->stream_create(&device->stream, CUDA_STREAM_DEFAULT),
                          "making a stream");
     return why;
 }
@@ -116,8 +121,8 @@ CudaDevice *cuda_open(Arena *arena, const char **why)
         return NULL;
     read_info(device);
     if (device->info.warp != LAUNCH_WARP) {
-        *why = arena_printf(arena, "refused: %s has warps of %d threads, the kernels need %d", device->info.name,
-                            device->info.warp, LAUNCH_WARP);
+        *why = arena_printf(arena, "refused: %s has warps of %d threads, the kernels need %d",
+                            device->info.name, device->info.warp, LAUNCH_WARP);
         return NULL;
     }
     *why = make_current(arena, device);
@@ -163,12 +168,13 @@ void cuda_memory_destroy(CudaDevice *device, CUdeviceptr memory)
         device->api.mem_free(memory);
 }
 
-const char *cuda_memory_write(Arena *arena, CudaDevice *device, CUdeviceptr to, const void *from, size_t bytes)
+const char *cuda_memory_write(Arena *arena, CudaDevice *device, CUdeviceptr to, const void *from,
+                              size_t bytes)
 {
     if (bytes == 0)
         return NULL;
-    return cuda_check(arena, device, device->api.memcpy_htod(to, from, bytes), "copying %zu bytes to the device",
-                      bytes);
+    return cuda_check(arena, device, device->api.memcpy_htod(to, from, bytes),
+                      "copying %zu bytes to the device", bytes);
 }
 
 const char *cuda_memory_read(Arena *arena, CudaDevice *device, void *to, CUdeviceptr from, size_t bytes)
@@ -181,8 +187,8 @@ const char *cuda_memory_read(Arena *arena, CudaDevice *device, void *to, CUdevic
 
 /* ---- waiting ---- */
 
-/* Asking costs the host some microseconds and the device nothing. After two milliseconds the answers are asked
- * for less often, so that a waiting process does not take a processor from others. */
+/* Asking costs the host some microseconds and the device nothing. After two milliseconds the answers are
+ * asked for less often, so that a waiting process does not take a processor from others. */
 static void wait_a_little(double waited_ns)
 {
     if (waited_ns > SPIN_NS)
@@ -227,9 +233,10 @@ const char *cuda_module_load(Arena *arena, CudaDevice *device, const char *ptx, 
     char *log = arena_alloc(arena, LOG_BYTES, 1);
     const CUresult result = load_with_log(device, ptx, module, log);
     if (result == CUDA_ERROR_UNSUPPORTED_PTX_VERSION || result == CUDA_ERROR_NO_BINARY_FOR_GPU)
-        return cuda_check(arena, device, result,
-                          "skipped: this driver or device is too old for PTX %d.%d for sm_%d; update the driver",
-                          needs.isa_major, needs.isa_minor, needs.sm);
+        return cuda_check(
+            arena, device, result,
+            "skipped: this driver or device is too old for PTX %d.%d for sm_%d; update the driver",
+            needs.isa_major, needs.isa_minor, needs.sm);
     why = cuda_check(arena, device, result, "the driver does not take the PTX");
     return why && *log ? arena_printf(arena, "%s\n%s", why, log) : why;
 }

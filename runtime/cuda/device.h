@@ -24,7 +24,8 @@ const char *cuda_check(Arena *arena, CudaDevice *device, CUresult result, const 
 /* Memory of the device. A size of 0 is memory too: kernels may be handed its address. */
 const char *cuda_memory_create(Arena *arena, CudaDevice *device, size_t bytes, CUdeviceptr *memory);
 void cuda_memory_destroy(CudaDevice *device, CUdeviceptr memory); /* 0 is allowed */
-const char *cuda_memory_write(Arena *arena, CudaDevice *device, CUdeviceptr to, const void *from, size_t bytes);
+const char *cuda_memory_write(Arena *arena, CudaDevice *device, CUdeviceptr to, const void *from,
+                              size_t bytes);
 const char *cuda_memory_read(Arena *arena, CudaDevice *device, void *to, CUdeviceptr from, size_t bytes);
 
 /* Waits for an event in the device's stream, at most as long as its patience. */

@@ -1,5 +1,5 @@
-/* needs.c: a reader of PTX directives, no more. Source: NVIDIA, PTX ISA: "Directives"; "Release notes" for the
- * table of versions. */
+/* needs.c: a reader of PTX directives, no more. Source: NVIDIA, PTX ISA: "Directives"; "Release notes" for
+ * the table of versions. */
 #include "cuda/needs.h"
 
 #include <ctype.h>
@@ -51,15 +51,17 @@ int cuda_needs_driver(CudaNeeds needs)
     return 0;
 }
 
-const char *cuda_needs_why_not(Arena *arena, CudaNeeds needs, int driver, int capability_major, int capability_minor)
+const char *cuda_needs_why_not(Arena *arena, CudaNeeds needs, int driver, int capability_major,
+                               int capability_minor)
 {
     const int wanted = cuda_needs_driver(needs), capability = 10 * capability_major + capability_minor;
     if (wanted > driver)
-        return arena_printf(arena,
-                            "skipped: the driver is too old: it knows CUDA %d.%d, PTX %d.%d needs %d.%d; update "
-                            "the driver",
-                            driver / 1000, driver % 1000 / 10, needs.isa_major, needs.isa_minor, wanted / 1000,
-                            wanted % 1000 / 10);
+        return arena_printf(
+            arena,
+            "skipped: the driver is too old: it knows CUDA %d.%d, PTX %d.%d needs %d.%d; update "
+            "the driver",
+            driver / 1000, driver % 1000 / 10, needs.isa_major, needs.isa_minor, wanted / 1000,
+            wanted % 1000 / 10);
     if (capability < needs.sm || (needs.exact && capability != needs.sm))
         return arena_printf(arena, "skipped: the device has compute capability %d.%d, the PTX is for sm_%d%s",
                             capability_major, capability_minor, needs.sm,

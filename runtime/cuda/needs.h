@@ -17,10 +17,11 @@ const char *cuda_needs_read(Arena *arena, const char *ptx, CudaNeeds *needs);
 /* The first CUDA version whose driver knows that ISA (12040 is 12.4); 0: newer than this table. */
 int cuda_needs_driver(CudaNeeds needs);
 /* NULL, or why a driver (its CUDA version) or a device (compute capability) cannot run it: "skipped: ...". */
-const char *cuda_needs_why_not(Arena *arena, CudaNeeds needs, int driver, int capability_major, int capability_minor);
+const char *cuda_needs_why_not(Arena *arena, CudaNeeds needs, int driver, int capability_major,
+                               int capability_minor);
 
-/* The types of an entry point's parameters, "uuuuuf" (u: .u64, f: .f32, ?: another); NULL when the text has no
- * such entry. */
+/* The types of an entry point's parameters, "uuuuuf" (u: .u64, f: .f32, ?: another); NULL when the text has
+ * no such entry. */
 const char *cuda_entry_parameters(Arena *arena, const char *ptx, const char *entry);
 
 #endif

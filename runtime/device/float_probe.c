@@ -56,7 +56,11 @@ const ProbeRow float_probe_rows[] = {
     {PROBE_DIV, FAULT_ROUNDS, 0x3f800000, 0x40400000, 0, 0x3eaaaaab},
     {PROBE_DIV, FAULT_ROUNDS, 0x3f800000, 0x3f7fffff, 0, 0x3f800001},
     {PROBE_DIV, FAULT_ROUNDS, 0x3f800000, 0x3f800001, 0, 0x3f7ffffe},
-    {PROBE_DIV, FAULT_ROUNDS, 0x4b7ffffd, 0x4b7ffffe, 0, 0x3f7fffff},
+    /* quotients 2^-49 from the middle of two binary32 numbers; a * (1 / b) rounds each the other way */
+    {PROBE_DIV, FAULT_ROUNDS, 0x4adc4d58, 0x4b3c6da5, 0, 0x3f15a6ea},
+    {PROBE_DIV, FAULT_ROUNDS, 0x4b0def21, 0x4b1a6917, 0, 0x3f6b50ad},
+    {PROBE_DIV, FAULT_ROUNDS, 0x4ac89c88, 0x4b1710cf, 0, 0x3f29fb17},
+    {PROBE_DIV, FAULT_ROUNDS, 0x4aa1288c, 0x4b0512bd, 0, 0x3f1b03b6},
     {PROBE_RCP, FAULT_ROUNDS, 0x40400000, 0, 0, 0x3eaaaaab},
     {PROBE_RCP, FAULT_ROUNDS, 0x3f7fffff, 0, 0, 0x3f800001},
     {PROBE_RCP, FAULT_ROUNDS, 0x3fffffff, 0, 0, 0x3f000001},
@@ -91,9 +95,10 @@ ProbeVerdict float_probe_judge(Arena *arena, const uint32_t *result, int ops)
         const uint32_t got = result[(int)row->op * float_probe_count + i];
         if (got == row->expected)
             continue;
-        verdict.failed[row->fault]++;
-        if (!verdict.text)
+        /* What is wrong on ordinary numbers says more than what is wrong on subnormal ones. */
+        if (!verdict.text || (row->fault != FAULT_FLUSHES && float_probe_only_flushes(&verdict)))
             verdict.text = row_text(arena, row, got);
+        verdict.failed[row->fault]++;
     }
     return verdict;
 }

@@ -4,12 +4,10 @@
 #include <string.h>
 
 enum {
-    GRID_LIMIT = 2147483647,  /* CUDA: blocks along x */
-    SHORT_ROW = 1024,         /* up to here a warp does a row alone */
-    BLOCK = 256,              /* threads for rows of middle length */
-    LONG_BLOCK = 1024,        /* for rows that keep so many threads busy */
-    LONG_ROW = 8192,
-    LONG_FROM = 1 << 18       /* few rows at least this long are spread over blocks */
+    GRID_LIMIT = 2147483647, /* CUDA: blocks along x */
+    SHORT_ROW = 1024,        /* up to here a warp does a row alone */
+    BLOCK = 256,        /* threads: eight chunks at a time, and eight such blocks fill a multiprocessor */
+    LONG_FROM = 1 << 18 /* few rows at least this long are spread over blocks */
 };
 
 static const char *const role_name[] = {
@@ -46,7 +44,8 @@ static const char *read_entry(Arena *arena, const json_t *kernel, LaunchEntry *e
     if (!name)
         return "an entry of launch.kernels has no name";
     if (!read_role(role, &entry->role))
-        return arena_printf(arena, "kernel %s has the role '%s', which is none of rows, warps, part, join, output",
+        return arena_printf(arena,
+                            "kernel %s has the role '%s', which is none of rows, warps, part, join, output",
                             name, role ? role : "");
     entry->name = arena_copy(arena, name);
     entry->reduction = (int)read_size(kernel, "reduction");
@@ -61,8 +60,8 @@ const char *launch_read(Arena *arena, const json_t *launch, const char *symbol, 
     const json_t *kernels = json_object_get(launch, "kernels"), *kernel;
     size_t i;
     if (json_array_size(kernels) > LAUNCH_ENTRIES)
-        return arena_printf(arena, "launch.kernels has %zu entries; %d is the limit", json_array_size(kernels),
-                            LAUNCH_ENTRIES);
+        return arena_printf(arena, "launch.kernels has %zu entries; %d is the limit",
+                            json_array_size(kernels), LAUNCH_ENTRIES);
     json_array_foreach(kernels, i, kernel)
     {
         const char *why = read_entry(arena, kernel, &result->entry[result->entries]);
@@ -71,7 +70,8 @@ const char *launch_read(Arena *arena, const json_t *launch, const char *symbol, 
         result->entries++;
     }
     if (!result->entries)
-        result->entry[result->entries++] = (LaunchEntry){.name = arena_copy(arena, symbol), .role = LAUNCH_ROWS};
+        result->entry[result->entries++] =
+            (LaunchEntry){.name = arena_copy(arena, symbol), .role = LAUNCH_ROWS};
     return NULL;
 }
 
@@ -116,8 +116,24 @@ Geometry launch_choose(const Launch *launch, LaunchWork work, int processors)
     if (work.columns <= SHORT_ROW && !few && launch_has_path(launch, PATH_WARPS))
         return (Geometry){PATH_WARPS, BLOCK, 0};
     if (launch_has_path(launch, PATH_ROWS))
-        return (Geometry){PATH_ROWS, work.columns >= LONG_ROW ? LONG_BLOCK : BLOCK, 0};
+        return (Geometry){PATH_ROWS, BLOCK, 0};
     return (Geometry){launch_has_path(launch, PATH_WARPS) ? PATH_WARPS : PATH_LONG, BLOCK, 0};
+}
+
+/* The long path launches once per row and part: with many rows it is out of the question. */
+int launch_candidates(const Launch *launch, LaunchWork work, unsigned block_limit,
+                      Geometry list[LAUNCH_CANDIDATES])
+{
+    static const unsigned blocks[] = {64, 128, 256, 512, 1024};
+    int count = 0;
+    for (int path = 0; path < PATHS; path++) {
+        if (!launch_has_path(launch, (LaunchPath)path) || (path == PATH_LONG && work.rows > 4))
+            continue;
+        for (size_t b = 0; b < sizeof blocks / sizeof *blocks; b++)
+            if (blocks[b] <= block_limit && count < LAUNCH_CANDIDATES)
+                list[count++] = (Geometry){(LaunchPath)path, blocks[b], 0};
+    }
+    return count;
 }
 
 static unsigned limit_grid(size_t wanted, Geometry geometry)

@@ -1,7 +1,7 @@
 /* launch.h: which entry points a device kernel has, and in which geometry they are launched.
  *
- * Geometry is schedule: every choice gives the same bits. Three paths: one block per row, one warp per row, or
- * one row over many blocks (parts of each reduction into a workspace, joined in the term's order by one
+ * Geometry is schedule: every choice gives the same bits. Three paths: one block per row, one warp per row,
+ * or one row over many blocks (parts of each reduction into a workspace, joined in the term's order by one
  * block, then the outputs). */
 #ifndef SAMEBITS_LAUNCH_H
 #define SAMEBITS_LAUNCH_H
@@ -16,8 +16,8 @@ typedef enum LaunchRole { LAUNCH_ROWS, LAUNCH_WARPS, LAUNCH_PART, LAUNCH_JOIN, L
 typedef struct LaunchEntry {
     const char *name;
     LaunchRole role;
-    int reduction;         /* part, join: which; else 0 */
-    size_t part, floats;   /* part: leaves of one part; workspace floats per part */
+    int reduction;       /* part, join: which; else 0 */
+    size_t part, floats; /* part: leaves of one part; workspace floats per part */
 } LaunchEntry;
 
 enum { LAUNCH_ENTRIES = 32, LAUNCH_BLOCK_LIMIT = 1024, LAUNCH_WARP = 32 };
@@ -28,9 +28,9 @@ typedef struct Launch {
     size_t workspace_floats; /* besides those per part: values of the row */
 } Launch;
 
-/* From a variant's manifest entry: "launch": {"kernels": [{"name", "role", "reduction"?, "part"?, "floats"?}],
- * "workspace_floats"?}. Without "kernels": one entry `symbol` of role rows. NULL when done, else what is
- * wrong. */
+/* From a variant's manifest entry: "launch": {"kernels": [{"name", "role", "reduction"?, "part"?,
+ * "floats"?}], "workspace_floats"?}. Without "kernels": one entry `symbol` of role rows. NULL when done, else
+ * what is wrong. */
 const char *launch_read(Arena *arena, const json_t *launch, const char *symbol, Launch *result);
 const LaunchEntry *launch_entry(const Launch *launch, LaunchRole role);
 
@@ -52,6 +52,12 @@ LaunchWork launch_work(const Operator *op, uint32_t parallel_dims, const Shape *
 bool launch_has_path(const Launch *launch, LaunchPath path);
 /* The geometry that should be fastest on a device of `processors` multiprocessors. */
 Geometry launch_choose(const Launch *launch, LaunchWork work, int processors);
+
+/* Geometries worth timing: every path that the kernel has, several block sizes up to `block_limit`. Returns
+ * how many; at most LAUNCH_CANDIDATES. */
+enum { LAUNCH_CANDIDATES = 16 };
+int launch_candidates(const Launch *launch, LaunchWork work, unsigned block_limit,
+                      Geometry list[LAUNCH_CANDIDATES]);
 
 /* One kernel launch of a call. */
 typedef struct LaunchStep {

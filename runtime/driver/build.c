@@ -90,9 +90,18 @@ static const char *compiler_missing(Arena *arena, const char *compiler)
     buffer_destroy(&ignored);
     const char *variable = is_clang ? "SAMEBITS_CLANG" : "SAMEBITS_GCC";
     const char *named = getenv(variable);
-    return why ? arena_printf(arena, "skipped: no compiler '%s' here: install %s, or name one in %s",
-                              named && *named ? named : compiler, compiler, variable)
-               : NULL;
+    if (!why) {
+        return NULL;
+    }
+    if (named && access(named, X_OK) == 0) {
+        return arena_printf(
+            arena,
+            "skipped: %s is split at blanks ('ccache clang'), so '%s' is not one program: put "
+            "its folder in PATH and give its name",
+            variable, named);
+    }
+    return arena_printf(arena, "skipped: no compiler '%s' here: install %s, or name one in %s",
+                        named && *named ? named : compiler, compiler, variable);
 }
 
 static double seconds_per_variant(void)

@@ -12,6 +12,7 @@
  * outputs. */
 #include "driver/child.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -208,6 +209,7 @@ static _Noreturn void do_work(const Task *task, int output)
 
 static _Noreturn void become_program(const Task *task, int output)
 {
+    assert(task->argv != NULL); /* else there was work to do */
     dup2(output, STDOUT_FILENO);
     dup2(output, STDERR_FILENO);
     for (int i = 0; task->environment && task->environment[i]; i++) {
@@ -423,7 +425,7 @@ static const char *reason(Arena *arena, const Child *child, Ending ending, int s
 {
     switch (ending) {
     case ENDING_TIMEOUT:
-        return arena_printf(arena, "no answer within %g s", child->limit);
+        return arena_printf(arena, "no answer within %.3g s", child->limit);
     case ENDING_INTERRUPT:
         return "interrupted";
     case ENDING_FLOOD:

@@ -8,6 +8,7 @@
 #include "array/inputs.h"
 #include "bench/clock.h"
 
+#include <assert.h>
 #include <dnnl.h>
 #include <math.h>
 #include <stdbool.h>
@@ -16,7 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { WINDOW_NS = 200000, WARM_LIMIT_NS = 300000000, REST_NS = 10000000, DISTINCT_ELEMENTS = 1 << 22 };
+enum { WINDOW_NS = 1000000, WARM_LIMIT_NS = 300000000, REST_NS = 10000000, DISTINCT_ELEMENTS = 1 << 22 };
 
 typedef struct Problem {
     bool is_softmax;
@@ -232,6 +233,7 @@ static void check_result(const Problem *problem)
     double *expected = calloc(problem->cols, sizeof *expected);
     if (expected == NULL)
         fail("not enough memory");
+    assert(problem->x[0] != NULL); /* there is at least one set */
     for (int last = 0; last < 2; last++) {
         size_t offset = last ? (problem->rows - 1) * problem->cols : 0;
         if (problem->is_softmax)
@@ -254,7 +256,7 @@ static void warm_up(Problem *problem)
     int made = 1, until = 1;
     for (int stale = 0; stale < 3 && clock_nanoseconds() - begin < WARM_LIMIT_NS;) {
         double fit = WINDOW_NS / settled;
-        int calls = fit < 1.0 ? 1 : fit > 64.0 ? 64 : (int)fit;
+        int calls = fit < 1.0 ? 1 : fit > 256.0 ? 256 : (int)fit;
         double each = (double)time_calls(problem, (unsigned long long)calls) / calls;
         made += calls;
         stale++;

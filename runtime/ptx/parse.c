@@ -170,9 +170,10 @@ PtxType ptx_type(const char *word)
     static const struct {
         const char *word;
         PtxType type;
-    } types[] = {{"b8", {'b', 8}},   {"b16", {'b', 16}}, {"b32", {'b', 32}}, {"b64", {'b', 64}}, {"u8", {'u', 8}},
-                 {"u16", {'u', 16}}, {"u32", {'u', 32}}, {"u64", {'u', 64}}, {"s8", {'s', 8}},   {"s16", {'s', 16}},
-                 {"s32", {'s', 32}}, {"s64", {'s', 64}}, {"f32", {'f', 32}}, {"f64", {'f', 64}}, {"pred", {'p', 1}}};
+    } types[] = {{"b8", {'b', 8}},   {"b16", {'b', 16}}, {"b32", {'b', 32}}, {"b64", {'b', 64}},
+                 {"u8", {'u', 8}},   {"u16", {'u', 16}}, {"u32", {'u', 32}}, {"u64", {'u', 64}},
+                 {"s8", {'s', 8}},   {"s16", {'s', 16}}, {"s32", {'s', 32}}, {"s64", {'s', 64}},
+                 {"f32", {'f', 32}}, {"f64", {'f', 64}}, {"pred", {'p', 1}}};
     for (size_t k = 0; k < sizeof types / sizeof types[0]; k++) {
         if (strcmp(word, types[k].word) == 0) {
             return types[k].type;
@@ -369,7 +370,7 @@ static PtxOperand read_name_operand(Parser *parser)
 static PtxOperand read_scalar(Parser *parser)
 {
     return parser->token.kind == PTX_TOKEN_WORD || at_mark(parser, '!') ? read_name_operand(parser)
-                                                                       : read_constant(parser);
+                                                                        : read_constant(parser);
 }
 
 static PtxOperand read_address(Parser *parser)
@@ -477,14 +478,16 @@ static void read_instruction(Parser *parser, PtxFunction *function)
     }
     instruction->opcode = want_name(parser);
     if (!instruction->guard && take_mark(parser, ':')) {
-        add_statement(parser, function,
-                      (PtxStatement){.kind = PTX_STATEMENT_LABEL, .line = line, .label = instruction->opcode});
+        add_statement(
+            parser, function,
+            (PtxStatement){.kind = PTX_STATEMENT_LABEL, .line = line, .label = instruction->opcode});
         return;
     }
     split_opcode(parser, instruction);
     read_operands(parser, instruction);
-    add_statement(parser, function,
-                  (PtxStatement){.kind = PTX_STATEMENT_INSTRUCTION, .line = line, .instruction = instruction});
+    add_statement(
+        parser, function,
+        (PtxStatement){.kind = PTX_STATEMENT_INSTRUCTION, .line = line, .instruction = instruction});
 }
 
 static void read_local_variables(Parser *parser, PtxFunction *function, PtxSpace space)
@@ -493,8 +496,9 @@ static void read_local_variables(Parser *parser, PtxFunction *function, PtxSpace
     bool first = true;
     do {
         const PtxVariable *variable = read_variable(parser, head, first);
-        add_statement(parser, function,
-                      (PtxStatement){.kind = PTX_STATEMENT_VARIABLE, .line = variable->line, .variable = variable});
+        add_statement(
+            parser, function,
+            (PtxStatement){.kind = PTX_STATEMENT_VARIABLE, .line = variable->line, .variable = variable});
         head = (PtxVariable){.space = space, .type = variable->type, .align = variable->align};
         first = false;
     } while (take_mark(parser, ','));
@@ -588,7 +592,7 @@ static PtxVariable *read_params(Parser *parser, int *count)
 static void skip_function_facts(Parser *parser)
 {
     while (parser->token.kind == PTX_TOKEN_WORD && parser->token.text[0] == '.') {
-        static const char *const facts[] = {".maxntid", ".reqntid",  ".minnctapersm", ".maxnctapersm",
+        static const char *const facts[] = {".maxntid", ".reqntid",  ".minnctapersm",  ".maxnctapersm",
                                             ".maxnreg", ".noreturn", ".maxclusterrank"};
         bool known = false;
         for (size_t k = 0; k < sizeof facts / sizeof facts[0]; k++) {

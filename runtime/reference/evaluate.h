@@ -2,11 +2,11 @@
 #ifndef SAMEBITS_EVALUATE_H
 #define SAMEBITS_EVALUATE_H
 
-#include "operator/operator.h"
 #include "family/family.h"
+#include "operator/operator.h"
 
-/* Buffers of one call: input[i], output[o] are contiguous row-major binary32 with the shapes that the operator
- * and `shape` give; param[p] are the parameter values. Nothing is owned. */
+/* Buffers of one call: input[i], output[o] are contiguous row-major binary32 with the shapes that the
+ * operator and `shape` give; param[p] are the parameter values. Nothing is owned. */
 typedef struct CallData {
     const float *input[OPERATOR_INPUTS];
     float *output[OPERATOR_OUTPUTS];
@@ -23,11 +23,12 @@ void reference_evaluate(const Operator *op, const Term *tree, Accumulator accumu
                         size_t auto_parts);
 
 /* The correctly rounded result of the whole operator's real-number formula on these inputs (MPFR, 320 bits
- * or more; sums correctly rounded by mpfr_sum), stored as double in exact[o][i], so that errors in ulps of binary32 can
- * be computed. NaN and infinities follow IEEE. */
+ * or more; sums correctly rounded by mpfr_sum), stored as double in exact[o][i], so that errors in ulps of
+ * binary32 can be computed. NaN and infinities follow IEEE. */
 void mpfr_evaluate(const Operator *op, const CallData *call, double *const exact[OPERATOR_OUTPUTS]);
 
-/* |value - exact| in units of the last place of binary32 at exact; 0 when both NaN or equal infinities; INFINITY on a mismatch of kind. */
+/* |value - exact| in units of the last place of binary32 at exact; 0 when both NaN or equal infinities;
+ * INFINITY on a mismatch of kind. */
 double error_in_ulps(float value, double exact);
 
 #endif

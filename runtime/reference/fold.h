@@ -20,7 +20,7 @@ typedef struct ReferenceLeaves {
 /* The reduction's value in binary32 (an f64 accumulator is rounded once, at the end). `auto_parts`: number
  * of parts for split(auto); completion joins in index order. Folds on the calling thread; memory
  * at most O(count). The caller's MXCSR must be in its default state (round to nearest, no FTZ/DAZ). */
-float reference_fold(const Term *term, ReduceKind kind, Accumulator accumulator,
-                     ReferenceLeaves leaves, size_t auto_parts);
+float reference_fold(const Term *term, ReduceKind kind, Accumulator accumulator, ReferenceLeaves leaves,
+                     size_t auto_parts);
 
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 
 enum { STRIP_HEIGHT = 22, AXIS_HEIGHT = 22, LEFT_PERCENT = 3, SPAN_PERCENT = 94 };
+static const double column_percent = 3.3; /* of a strip of 200 CSS pixels, the narrowest that has a scale */
 
 Scale scale_empty(bool logarithmic)
 {
@@ -135,16 +136,41 @@ static void tick_label(Buffer *out, double x, double y, const char *text)
     buffer_append_string(out, "</text>");
 }
 
+/* Where the text of a tick lies, with a column of room behind it. */
+static void tick_span(double x, const char *text, double span[2])
+{
+    double width = (format_columns(text) + 1) * column_percent;
+    span[0] = x < 12 ? x : x > 88 ? x - width : x - width / 2;
+    span[1] = span[0] + width;
+}
+
+/* Texts that would touch one before them, or the marked one, are left out; their ticks stay. */
+static bool has_room(const Scale *scale, const double *tick, int i, TickText *text, Arena *arena, double mark,
+                     double *taken)
+{
+    double mine[2], marked[2];
+    tick_span(percent(scale, tick[i]), text(arena, tick[i]), mine);
+    tick_span(percent(scale, mark), isfinite(mark) ? text(arena, mark) : "", marked);
+    bool is_marked = tick[i] == mark;
+    if (!is_marked && isfinite(mark) && mine[0] < marked[1] && marked[0] < mine[1])
+        return false;
+    if (!is_marked && mine[0] < *taken)
+        return false;
+    *taken = mine[1];
+    return true;
+}
+
 void chart_axis(Buffer *out, Arena *arena, const Scale *scale, TickText *text, double mark)
 {
-    double tick[SCALE_TICKS];
+    double tick[SCALE_TICKS], taken = -1;
     int ticks = scale_ticks(scale, tick);
     buffer_printf(out, "<svg class=\"axis\" width=\"100%%\" height=\"%d\" aria-hidden=\"true\">",
                   AXIS_HEIGHT);
     for (int i = 0; i < ticks; i++) {
         double x = percent(scale, tick[i]);
         vertical(out, tick[i] == mark ? "one" : "grid", x, AXIS_HEIGHT - 5, AXIS_HEIGHT);
-        tick_label(out, x, AXIS_HEIGHT - 8, text(arena, tick[i]));
+        if (has_room(scale, tick, i, text, arena, mark, &taken))
+            tick_label(out, x, AXIS_HEIGHT - 8, text(arena, tick[i]));
     }
     buffer_append_string(out, "</svg>");
 }
@@ -373,7 +399,7 @@ static void draw_frame(Buffer *out, Arena *arena, const Scale *time, const Scale
     double left = SCATTER_LEFT_PERCENT, right = SCATTER_LEFT_PERCENT + SCATTER_SPAN_PERCENT;
     for (int i = 0; i < ticks; i++) {
         vertical(out, "grid", scatter_x(time, tick[i]), SCATTER_TOP, SCATTER_BOTTOM);
-        tick_label(out, scatter_x(time, tick[i]), SCATTER_BOTTOM + 16, format_duration(arena, tick[i]));
+        tick_label(out, scatter_x(time, tick[i]), SCATTER_BOTTOM + 16, format_tick_duration(arena, tick[i]));
     }
     ticks = scale_ticks(error, tick);
     for (int i = 0; i < ticks; i++) {

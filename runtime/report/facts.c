@@ -169,6 +169,33 @@ const char *facts_promise_reason(const json_t *verified, const char *name)
                                             : "the variant was not verified";
 }
 
+/* What a variant's failure explains is not a reason of the promise's own. */
+static bool says_same(const json_t *a, const json_t *b, const char *name)
+{
+    const json_t *mine = facts_promise_detail(a, name), *other = facts_promise_detail(b, name);
+    return !*facts_text(b, "failure") &&
+           strcmp(facts_text(mine, "status"), facts_text(other, "status")) == 0 &&
+           strcmp(facts_text(mine, "detail"), facts_text(other, "detail")) == 0;
+}
+
+size_t facts_promise_alike(const Facts *facts, size_t index, const char *name)
+{
+    const json_t *variants = facts_variants(facts);
+    const json_t *verified = facts_verified(facts, json_array_get(variants, index));
+    if (facts_promise(verified, name) == PROMISE_BROKEN || *facts_text(verified, "failure"))
+        return 1;
+    size_t alike = 0;
+    for (size_t i = 0; i < json_array_size(variants); i++) {
+        const json_t *other = facts_verified(facts, json_array_get(variants, i));
+        if (other == NULL || !says_same(verified, other, name))
+            continue;
+        if (i < index)
+            return 0;
+        alike++;
+    }
+    return alike;
+}
+
 double facts_number(const json_t *object, const char *name)
 {
     const json_t *value = json_object_get(object, name);

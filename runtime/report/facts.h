@@ -54,6 +54,9 @@ const json_t *facts_variant_of(const Facts *facts, const json_t *entry, size_t *
 PromiseState facts_promise(const json_t *verified, const char *name);
 const json_t *facts_promise_detail(const json_t *verified, const char *name); /* the object, or NULL */
 const char *facts_promise_reason(const json_t *verified, const char *name); /* why it was not tried, or "" */
+/* How many variants have the same to say about this promise as variant `index` has; 0 when one before it says
+ * so already. What is broken is never put together. */
+size_t facts_promise_alike(const Facts *facts, size_t index, const char *name);
 
 /* Values: a missing or mistyped one is NAN or "". */
 double facts_number(const json_t *object, const char *name);

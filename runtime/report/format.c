@@ -31,6 +31,21 @@ const char *format_duration(Arena *arena, double nanoseconds)
     return three_digits(arena, nanoseconds / 1e9, " s");
 }
 
+/* The number as short as it can be: ticks are round. */
+const char *format_tick_duration(Arena *arena, double nanoseconds)
+{
+    static const struct {
+        double limit, unit;
+        const char *name;
+    } row[] = {{999.5, 1, "ns"}, {999.5e3, 1e3, "µs"}, {999.5e6, 1e6, "ms"}, {INFINITY, 1e9, "s"}};
+    if (!isfinite(nanoseconds) || nanoseconds < 0)
+        return missing;
+    size_t i = 0;
+    while (nanoseconds >= row[i].limit)
+        i++;
+    return arena_printf(arena, "%.3g %s", nanoseconds / row[i].unit, row[i].name);
+}
+
 const char *format_bytes(Arena *arena, double bytes)
 {
     if (!isfinite(bytes))
@@ -74,6 +89,8 @@ const char *format_percent(Arena *arena, double share)
 {
     if (!isfinite(share))
         return missing;
+    if (share >= 0.000005 && share < 0.00095)
+        return arena_printf(arena, "%.1g %%", share * 100); /* "0.0 %" would claim too much */
     return arena_printf(arena, "%.*f %%", share != 0 && fabs(share) < 0.0995 ? 1 : 0, share * 100);
 }
 

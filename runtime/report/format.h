@@ -8,13 +8,14 @@
 #include <jansson.h>
 
 /* A value that is not there (NAN) is "–" everywhere. */
-const char *format_duration(Arena *arena, double nanoseconds); /* "24.1 µs" */
-const char *format_bytes(Arena *arena, double bytes);          /* "4.19 MB", decimal units */
-const char *format_significant(Arena *arena, double value);    /* three digits: "0.83", "1.04", "1260" */
-const char *format_plain(Arena *arena, double value);          /* as short as it can be: "0.5", "1", "20" */
-const char *format_ratio(Arena *arena, double value);          /* "1.04×" */
+const char *format_duration(Arena *arena, double nanoseconds);      /* "24.1 µs" */
+const char *format_tick_duration(Arena *arena, double nanoseconds); /* of a scale: "10 µs", "0.5 ms" */
+const char *format_bytes(Arena *arena, double bytes);               /* "4.19 MB", decimal units */
+const char *format_significant(Arena *arena, double value);         /* three digits: "0.83", "1.04", "1260" */
+const char *format_plain(Arena *arena, double value); /* as short as it can be: "0.5", "1", "20" */
+const char *format_ratio(Arena *arena, double value); /* "1.04×" */
 const char *format_interval(Arena *arena, double low, double high);
-const char *format_percent(Arena *arena, double share);      /* 0.94 -> "94 %" */
+const char *format_percent(Arena *arena, double share);      /* 0.94 -> "94 %", 0.0003 -> "0.03 %" */
 const char *format_ulps(Arena *arena, const json_t *value);  /* a number, or what verify says instead */
 const char *format_small(Arena *arena, double value);        /* "0" or "1.19e-07" */
 const char *format_shape(Arena *arena, const json_t *sizes); /* {"rows":512,"cols":1024} -> "512 × 1024" */

@@ -87,11 +87,15 @@ static void write_reasons(const Page *page)
                 continue;
             if (*facts_text(verified, "failure") && state == PROMISE_NOT_TRIED)
                 continue;
+            size_t alike = facts_promise_alike(&page->facts, i, name);
+            if (alike == 0)
+                continue; /* said */
             if (!open)
                 buffer_append_string(page->out, "<ul class=\"plain\">");
             open = true;
-            const char *text = arena_printf(page->arena, "%zu (%s), %s %s: %s", i + 1,
-                                            page_variant_name(page, json_array_get(variants, i)), name,
+            const char *more = alike > 1 ? arena_printf(page->arena, " and %zu more", alike - 1) : "";
+            const char *text = arena_printf(page->arena, "%zu (%s)%s, %s %s: %s", i + 1,
+                                            page_variant_name(page, json_array_get(variants, i)), more, name,
                                             promise_state_rows[state].name, reason);
             markup_element(page->out, "li", "", text);
         }

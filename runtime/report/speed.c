@@ -163,7 +163,7 @@ static void write_speed_head(const Page *page, const Scales *scales)
                          "<th>ratio to fastmath; right is faster");
     chart_axis(page->out, page->arena, &scales->ratio, format_plain, 1);
     buffer_append_string(page->out, "</th><th>first call (ring) to settled (dot)");
-    chart_axis(page->out, page->arena, &scales->time, format_duration, NAN);
+    chart_axis(page->out, page->arena, &scales->time, format_tick_duration, NAN);
     buffer_append_string(page->out, "</th><th>share of copy bandwidth");
     chart_axis(page->out, page->arena, &scales->share, format_percent, 1);
     buffer_append_string(page->out, "</th></tr></thead>");
@@ -315,10 +315,13 @@ void page_write_speed(const Page *page)
     const json_t *shapes = facts_shapes(&page->facts);
     if (json_array_size(shapes) == 0)
         return;
-    page_section_start(page, "Speed",
-                       "Fastest first. The bar with ends is the interval of the ratio; the band round 1 is "
-                       "the noise floor of the run: no "
-                       "difference inside it is claimed.");
+    page_section_start(
+        page, "Speed",
+        "Fastest first. The bar with ends is the interval of the ratio; the band round 1 is "
+        "the noise floor of the run: no "
+        "difference inside it is claimed. The first call is one in a fresh process, warm-up and all. "
+        "The share is of what a copy of the same bytes reaches in the same run: one from cache where "
+        "they fit in it.");
     for (size_t s = 0; s < json_array_size(shapes); s++)
         write_shape(page, json_array_get(shapes, s));
     page_section_end(page);

@@ -67,7 +67,7 @@ typedef struct MainColumns {
     size_t shapes;
 } MainColumns;
 
-enum { SHAPE_TIME, SHAPE_RATIO, SHAPE_VERDICT, SHAPE_CELLS };
+enum { SHAPE_FIRST, SHAPE_TIME, SHAPE_RATIO, SHAPE_VERDICT, SHAPE_CELLS };
 
 static bool any_label(const json_t *variants)
 {
@@ -81,7 +81,8 @@ static void add_shape_columns(const Table *table, Grid *grid, const json_t *shap
 {
     const char *group =
         format_printable(table->arena, format_shape(table->arena, json_object_get(shape, "shape")));
-    grid_add_column(grid, group, "time", GRID_RIGHT, 3, false);
+    grid_add_column(grid, group, "first call", GRID_RIGHT, 3, false);
+    grid_add_column(grid, group, "time", GRID_RIGHT, 2, false);
     grid_add_column(grid, group, "ratio", GRID_RIGHT, 2, false);
     grid_add_column(grid, group, "verdict", GRID_LEFT, 1, false);
 }
@@ -124,6 +125,8 @@ static void set_entry(const Table *table, Grid *grid, int column, const json_t *
     Arena *arena = table->arena;
     const json_t *ratio = json_object_get(entry, "ratio");
     const char *verdict = format_printable(arena, facts_text(entry, "verdict"));
+    grid_set(grid, column + SHAPE_FIRST, INK_FAINT,
+             format_duration(arena, facts_number(entry, "first_call_ns")));
     grid_set(grid, column + SHAPE_TIME, fastest ? INK_STRONG : INK_PLAIN,
              format_duration(arena, facts_number(entry, "median_ns")));
     if (!json_is_object(ratio))
@@ -163,7 +166,7 @@ static void add_variant_row(const Table *table, Grid *grid, const MainColumns *c
         if (entry)
             set_entry(table, grid, column, entry, entry == facts_fastest(shape));
         else
-            grid_set(grid, column, INK_FAINT, "not timed");
+            grid_set(grid, column + SHAPE_TIME, INK_FAINT, "not timed");
     }
 }
 
@@ -216,7 +219,7 @@ static void add_noise_row(const Table *table, Grid *grid, const MainColumns *col
         double noise = facts_number(json_array_get(facts_shapes(&table->facts), s), "noise_floor");
         if (isfinite(noise))
             grid_set(grid, columns->shape + (int)s * SHAPE_CELLS + SHAPE_RATIO, INK_FAINT,
-                     arena_printf(table->arena, "±%.1f %%", noise * 100));
+                     arena_printf(table->arena, "±%s", format_percent(table->arena, noise)));
     }
 }
 
@@ -300,32 +303,35 @@ static void print_legend(const Table *table)
                             promise_labels[p].meaning);
     print_wrapped(table, "", text, (int)strlen(indent));
     if (table->facts.bench)
-        print_wrapped(table, "",
-                      "ratio: time of the plain loop at -Ofast (fastmath) over this time; above 1 is faster",
-                      (int)strlen(indent));
+        print_wrapped(
+            table, "",
+            "first call: in a fresh process, warm-up and all; time: settled; ratio: time of the plain "
+            "loop at -Ofast (fastmath) over this time, above 1 is faster",
+            (int)strlen(indent));
 }
 
 /* What a mark alone does not say: failures, broken promises, and why something was not tried. */
-static void print_trouble(const Table *table, PromiseState state, const char *name, const json_t *variant,
+static void print_trouble(const Table *table, PromiseState state, const char *name, const char *who,
                           const char *why, bool *headed)
 {
     if (!*headed)
         print_heading(table, "not kept, or not shown");
     *headed = true;
     Ink ink = state == PROMISE_BROKEN ? INK_BAD : INK_WARN;
-    const char *text = arena_printf(table->arena, "%s  %s", facts_text(variant, "id"), why);
+    const char *text = arena_printf(table->arena, "%s  %s", who, why);
     fprintf(table->stream, "%s%s  %s\n", indent, inked(table, ink, name),
             format_printable(table->arena, text));
 }
 
-static void print_troubles_of(const Table *table, const json_t *variant, bool *headed)
+static void print_troubles_of(const Table *table, size_t index, bool *headed)
 {
+    const json_t *variant = json_array_get(facts_variants(&table->facts), index);
     const json_t *verified = facts_verified(&table->facts, variant);
-    const char *failure = facts_text(verified, "failure");
+    const char *failure = facts_text(verified, "failure"), *id = facts_text(variant, "id");
     if (!verified)
         return;
     if (*failure)
-        print_trouble(table, PROMISE_BROKEN, "failed", variant, failure, headed);
+        print_trouble(table, PROMISE_BROKEN, "failed", id, failure, headed);
     for (int p = 0; p < PROMISES; p++) {
         const char *name = promise_labels[p].name;
         PromiseState state = facts_promise(verified, name);
@@ -333,11 +339,15 @@ static void print_troubles_of(const Table *table, const json_t *variant, bool *h
             continue;
         if (*failure && state == PROMISE_NOT_TRIED)
             continue; /* the failure is the reason, and it was said */
+        size_t alike = facts_promise_alike(&table->facts, index, name);
+        if (alike == 0)
+            continue; /* said with the first that is like it */
         const char *detail = facts_text(facts_promise_detail(verified, name), "detail");
         const char *reason = facts_promise_reason(verified, name);
         const char *why = arena_printf(table->arena, "%s%s%s%s%s", promise_state_rows[state].name,
                                        *reason ? ": " : "", reason, *detail ? ": " : "", detail);
-        print_trouble(table, state, name, variant, why, headed);
+        const char *who = alike > 1 ? arena_printf(table->arena, "%s and %zu more", id, alike - 1) : id;
+        print_trouble(table, state, name, who, why, headed);
     }
 }
 
@@ -346,7 +356,7 @@ static void print_troubles(const Table *table)
     const json_t *variants = facts_variants(&table->facts);
     bool headed = false;
     for (size_t i = 0; i < json_array_size(variants); i++)
-        print_troubles_of(table, json_array_get(variants, i), &headed);
+        print_troubles_of(table, i, &headed);
 }
 
 static void print_controls(const Table *table)

@@ -8,6 +8,7 @@
  * of an addition may change places. */
 #include "verify/fprev.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -154,6 +155,13 @@ static size_t kernel_meet(void *context, size_t i, size_t j)
     return counts ? probed->leaves - (size_t)kept : probed->leaves + 1; /* too large: written as [...] */
 }
 
+static void fill_with_ones(float *values, size_t elements)
+{
+    assert(values != NULL);
+    for (size_t e = 0; e < elements; e++)
+        values[e] = 1.0f;
+}
+
 /* The last of `rows` rows is probed, so that its neighbours are there, too. */
 static void probed_open(ProbedKernel *probed, Arena *arena, Check *check, size_t rows, size_t leaves)
 {
@@ -161,9 +169,9 @@ static void probed_open(ProbedKernel *probed, Arena *arena, Check *check, size_t
     Case what = {case_shape(op, rows, leaves, 0), INPUT_NORMAL, 1};
     *probed = (ProbedKernel){.check = check, .leaves = leaves};
     probed->trial = trial_create(arena, check->variant, &what);
+    assert(op->inputs > 0); /* fprev_applies */
     for (int i = 0; i < op->inputs; i++)
-        for (size_t e = 0; e < tensor_elements(&op->input[i], &what.shape); e++)
-            probed->trial.input[i][e] = 1.0f;
+        fill_with_ones(probed->trial.input[i], tensor_elements(&op->input[i], &what.shape));
     size_t elements = tensor_elements(&op->input[0], &what.shape);
     probed->row = probed->trial.input[0] + (elements - leaves);
     memcpy(probed->output, probed->trial.output, sizeof probed->output);

@@ -7,6 +7,7 @@
 
 #include "driver/guard.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum {
@@ -52,6 +53,7 @@ static const char *guarded_create(Guarded *guarded, const Operator *op, const Tr
     for (int o = 0; o < op->outputs && why == NULL; o++) {
         size_t elements = tensor_elements(&op->output[o], shape);
         if (place.in_place && o == 0) {
+            assert(op->inputs > 0); /* in place of the first input */
             guarded->output[0] = guarded->input[0];
             continue;
         }

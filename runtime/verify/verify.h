@@ -9,7 +9,7 @@
 
 typedef struct VerifyOptions {
     bool progress;  /* a progress bar on stderr */
-    double seconds; /* limit per variant, wall clock; 0: 120 */
+    double seconds; /* limit per variant, wall clock; 0: $SAMEBITS_VERIFY_SECONDS, else 120 */
 } VerifyOptions;
 
 /* Every variant and the negative controls, each in a child process with limits; writes verify.json and

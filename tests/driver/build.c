@@ -30,6 +30,7 @@ static const Operator op = {.name = "twice",
 typedef struct Fixture {
     Arena *arena;
     const char *folder; /* also out_dir */
+    const char *path;   /* $PATH as it was */
     Variant variant[VARIANTS];
     Family family;
     Diagnostics diagnostics;
@@ -73,6 +74,7 @@ static int set_up(void **state)
     Fixture *fixture = ARENA_NEW(arena, Fixture);
     fixture->arena = arena;
     fixture->folder = folder_create(arena);
+    fixture->path = arena_copy(arena, getenv("PATH"));
     for (int v = 0; v < VARIANTS; v++) {
         fixture->variant[v] = make_variant(arena, ids[v]);
     }
@@ -102,6 +104,7 @@ static int tear_down(void **state)
     unsetenv("SAMEBITS_CLANG");
     unsetenv("SAMEBITS_GCC");
     unsetenv("SAMEBITS_COMPILE_SECONDS");
+    setenv("PATH", fixture->path, 1);
     folder_remove(fixture->folder);
     arena_destroy(fixture->arena);
     return 0;
@@ -284,14 +287,15 @@ static void test_warnings_are_errors(void **state)
     expect_reason(why(fixture, 0, 0), "unused");
 }
 
+/* Found by its name: SAMEBITS_CLANG is split at blanks, as CC is, and the tests may lie in "a folder". */
 static const char *write_program(Fixture *fixture, const char *name, const char *text)
 {
     const char *path = folder_write(fixture->arena, fixture->folder, name, text);
     assert_int_equal(chmod(path, 0755), 0);
-    char *absolute = realpath(path, NULL);
-    const char *copy = arena_copy(fixture->arena, absolute);
+    char *absolute = realpath(fixture->folder, NULL);
+    setenv("PATH", arena_printf(fixture->arena, "%s:%s", absolute, fixture->path), 1);
     free(absolute);
-    return copy;
+    return name;
 }
 
 static void test_compiler_that_hangs(void **state)
@@ -338,6 +342,12 @@ static void test_compiler_that_is_missing(void **state)
     assert_string_equal(why(fixture, 1, 2),
                         "skipped: no compiler 'no-such-gcc' here: install gcc, or name one in SAMEBITS_GCC");
     assert_false(diagnostics_any(&fixture->diagnostics));
+    const char *blank = folder_write(
+        fixture->arena, arena_printf(fixture->arena, "%s/fam ily", fixture->folder), "gcc", "#!/bin/sh\n");
+    assert_int_equal(chmod(blank, 0755), 0);
+    setenv("SAMEBITS_GCC", blank, 1);
+    assert_true(build(fixture, true));
+    expect_reason(why(fixture, 1, 2), "put its folder in PATH");
     setenv("SAMEBITS_CLANG", "no-such-clang", 1);
     assert_false(build(fixture, true));
     assert_int_equal(fixture->diagnostics.count, 1);

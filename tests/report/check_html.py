@@ -147,6 +147,16 @@ for scatter in root.findall(f".//{XHTML}svg[@class='scatter']"):
                 apart = a[2] <= at - 5 or at + 5 <= a[1] or a[4] <= y - 5 or y + 5 <= a[3]
                 expect(apart, f"label {a[0]} lies on a mark at {width} px")
 
+# Texts of a strip's scale do not touch, where it is narrowest and where it is wide.
+for axis in root.findall(f".//{XHTML}svg[@class='axis']"):
+    for width in (200, 300):
+        end = -100.0
+        for label in sorted(axis.findall(f"{XHTML}text"), key=lambda one: float(one.get("x")[:-1])):
+            size = 6.4 * len(label.text)
+            start = float(label.get("x")[:-1]) / 100 * width - {"start": 0, "middle": size / 2, "end": size}[label.get("text-anchor")]
+            expect(start > end, f"scale text {label.text} touches the one before it at {width} px")
+            end = start + size
+
 for message in wrong[:20]:
     print(f"{page}: {message}", file=sys.stderr)
 sys.exit(1 if wrong else 0)

@@ -89,6 +89,11 @@ static void durations_have_three_digits_and_a_unit(void **state)
     assert_string_equal(format_bytes(arena, 4194304), "4.19 MB");
     assert_string_equal(format_percent(arena, 0.94), "94 %");
     assert_string_equal(format_percent(arena, 0.004), "0.4 %");
+    assert_string_equal(format_percent(arena, 0.0003), "0.03 %");
+    assert_string_equal(format_percent(arena, 0), "0 %");
+    assert_string_equal(format_tick_duration(arena, 10e3), "10 µs");
+    assert_string_equal(format_tick_duration(arena, 0.5e6), "500 µs");
+    assert_string_equal(format_tick_duration(arena, 3e9), "3 s");
     assert_string_equal(format_ratio(arena, 1.0444), "1.04×");
     assert_string_equal(format_small(arena, 0), "0");
     arena_destroy(arena);
@@ -144,6 +149,7 @@ static void table_shows_what_the_files_say(void **state)
     assert_says(text, "chunk(1024, lanes(32), pairwise)");
     assert_says(text, "28.7 µs   1.05× FASTER");
     assert_says(text, "±0.4 %");
+    assert_says(text, "343 µs    57.2 µs"); /* first call, settled */
     assert_says(text, "oneDNN, AVX2");
     assert_says(text, "fastmath entered twice");
     assert_says(text, "rmsnorm_c_pairwise_f32  broken: row 3 of 5 at offset 4: 3f8ccccd, was 3f8cccce");
@@ -160,6 +166,36 @@ static void table_shows_what_the_files_say(void **state)
     text = table_of(&sample, true);
     assert_says(text, "\033[31m✗\033[0m");
     assert_says(text, "\033[32mFASTER\033[0m");
+    free(text);
+    sample_free(&sample);
+}
+
+static int count_of(const char *text, const char *part)
+{
+    int count = 0;
+    for (const char *at = text; (at = strstr(at, part)); at += strlen(part))
+        count++;
+    return count;
+}
+
+static void one_reason_of_many_variants_is_said_once(void **state)
+{
+    (void)state;
+    Sample sample = sample_load("methods");
+    json_t *variants = json_object_get(sample.verify, "variants");
+    for (size_t i = 0; i < json_array_size(variants); i++) {
+        json_t *target = json_object_get(json_object_get(json_array_get(variants, i), "promises"), "TARGET");
+        if (strcmp(json_string_value(json_object_get(target, "status")), "kept") == 0)
+            json_object_set_new(target, "status", json_string("not tried: nobody to compare with"));
+    }
+    json_t *last = json_object_get(json_array_get(variants, json_array_size(variants) - 1), "promises");
+    json_object_set_new(json_object_get(last, "BUILD"), "status",
+                        json_string("not tried: nobody to compare with"));
+    char *text = table_of(&sample, false);
+    assert_says(text,
+                "TARGET  rmsnorm_methods_avx2_lanes_32_f32 and 4 more  not tried: nobody to compare with");
+    assert_says(text, "BUILD  rmsnorm_methods_avx2_seq_f32  not tried: nobody to compare with");
+    assert_int_equal(count_of(text, "nobody to compare with"), 2);
     free(text);
     sample_free(&sample);
 }
@@ -432,6 +468,7 @@ int main(int count, char **argument)
         cmocka_unit_test(text_cannot_steer_the_terminal),
         cmocka_unit_test(long_text_loses_its_middle),
         cmocka_unit_test(table_shows_what_the_files_say),
+        cmocka_unit_test(one_reason_of_many_variants_is_said_once),
         cmocka_unit_test(columns_line_up_under_wide_characters),
         cmocka_unit_test(hostile_text_stays_text),
         cmocka_unit_test(no_line_ends_in_blanks),

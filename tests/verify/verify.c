@@ -218,11 +218,17 @@ static void assert_status(json_t *result, const char *id, const char *promise, c
     }
 }
 
-static void assert_detail_has(json_t *result, const char *id, const char *promise, const char *part)
+static bool detail_has(json_t *result, const char *id, const char *promise, const char *part)
 {
     const char *detail = json_string_value(json_object_get(promise_found(result, id, promise), "detail"));
-    if (detail == NULL || strstr(detail, part) == NULL)
-        fail_msg("%s %s: \"%s\" has no \"%s\"", id, promise, detail, part);
+    return detail != NULL && strstr(detail, part) != NULL;
+}
+
+static void assert_detail_has(json_t *result, const char *id, const char *promise, const char *part)
+{
+    if (!detail_has(result, id, promise, part))
+        fail_msg("%s %s: \"%s\" has no \"%s\"", id, promise,
+                 json_string_value(json_object_get(promise_found(result, id, promise), "detail")), part);
 }
 
 static void assert_kept(json_t *result, const char *id)
@@ -452,6 +458,10 @@ static void what_is_not_promised_is_not_broken(void **state)
     workshop_add(&shop, "completion", "chunk(64, lanes(8), completion)", "RACING");
     workshop_add(&shop, "split_auto", "split(auto, lanes(8), pairwise)", "BY_BATCH");
     json_t *result = workshop_verify(&shop, 60);
+    for (int again = 0; again < 20 && !detail_has(result, "completion", "RUN", "differ"); again++) {
+        json_decref(result); /* a race has its moods; only a control is waited for with patience */
+        result = workshop_verify(&shop, 60);
+    }
     assert_status(result, "completion", "RUN", "not promised");
     assert_detail_has(result, "completion", "RUN", "differ");
     assert_false(json_is_true(json_object_get(variant_found(result, "completion"), "deterministic")));

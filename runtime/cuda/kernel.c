@@ -1,0 +1,314 @@
+/* kernel.c: a module from PTX, its entry points with an operator's signature, and one call. */
+#include "cuda/kernel.h"
+
+#include "cuda/needs.h"
+
+#include <string.h>
+
+enum {
+    ARGUMENTS = OPERATOR_INPUTS + OPERATOR_OUTPUTS + OPERATOR_DIMS + OPERATOR_PARAMS + 2,
+    POISON = 0x5a5a5a5a /* not a NaN: an element that was never written cannot pass for one */
+};
+
+/* ---- opening ---- */
+
+/* "uuuuf": what the operator's signature is in PTX, without the last arguments of parts, joins and outputs.
+ */
+static const char *signature_of(Arena *arena, const Operator *op)
+{
+    const size_t words = (size_t)(op->inputs + op->outputs + op->dims), params = (size_t)op->params;
+    char *letters = arena_alloc(arena, words + params + 1, 1);
+    memset(letters, 'u', words);
+    memset(letters + words, 'f', params);
+    return letters;
+}
+
+/* A kernel reads as many bytes of arguments as its text says, from wherever it is pointed to: the two must
+ * agree before anything is launched. */
+static const char *check_signature(Arena *arena, const char *ptx, CudaKernel *kernel, int entry)
+{
+    const LaunchEntry *row = &kernel->launch->entry[entry];
+    const char *has = cuda_entry_parameters(arena, ptx, row->name);
+    const char *wanted = signature_of(arena, kernel->op);
+    const size_t length = strlen(wanted);
+    if (!has)
+        return arena_printf(arena, "the PTX has no kernel '%s'; generate and compile it again", row->name);
+    const char *behind = strncmp(has, wanted, length) ? "?" : has + length;
+    const bool may_have_extra = row->role >= LAUNCH_PART;
+    kernel->extra[entry] = (int)strlen(behind);
+    if (strcmp(behind, "") && !(may_have_extra && (!strcmp(behind, "u") || !strcmp(behind, "uu"))))
+        return arena_printf(
+            arena,
+            "kernel %s takes other arguments (%s in PTX) than its operator has (%s%s); generate and "
+            "compile it again",
+            row->name, has, wanted, may_have_extra ? ", workspace, row" : "");
+    return NULL;
+}
+
+static const char *find_function(Arena *arena, CudaKernel *kernel, int entry)
+{
+    CudaDevice *device = kernel->device;
+    const char *name = kernel->launch->entry[entry].name;
+    int threads = 0;
+    const char *why = cuda_check(
+        arena, device, device->api.module_get_function(&kernel->function[entry], kernel->module, name),
+        "kernel %s", name);
+    if (!why)
+        why = cuda_check(arena, device,
+                         device->api.func_get_attribute(&threads, CUDA_FUNCTION_MAX_THREADS_PER_BLOCK,
+                                                        kernel->function[entry]),
+                         "kernel %s", name);
+    if (!why && threads < LAUNCH_WARP)
+        why = arena_printf(
+            arena, "skipped: kernel %s needs so many registers that a block of 32 does not fit", name);
+    if (!why && (unsigned)threads < kernel->block_limit)
+        kernel->block_limit = (unsigned)(threads / LAUNCH_WARP * LAUNCH_WARP);
+    return why;
+}
+
+CudaKernel *cuda_kernel_open(Arena *arena, CudaDevice *device, const char *ptx, const Launch *launch,
+                             const Operator *op, uint32_t parallel_dims, const char **why)
+{
+    CudaKernel *kernel = ARENA_NEW(arena, CudaKernel);
+    *kernel = (CudaKernel){.device = device,
+                           .launch = launch,
+                           .block_limit = LAUNCH_BLOCK_LIMIT,
+                           .op = op,
+                           .parallel_dims = parallel_dims};
+    *why = NULL;
+    for (int i = 0; i < launch->entries && !*why; i++)
+        *why = check_signature(arena, ptx, kernel, i);
+    if (*why)
+        return NULL;
+    const double start = cuda_now_ns();
+    *why = cuda_module_load(arena, device, ptx, &kernel->module);
+    kernel->load_ns = cuda_now_ns() - start;
+    for (int i = 0; i < launch->entries && !*why; i++)
+        *why = find_function(arena, kernel, i);
+    if (!*why)
+        return kernel;
+    cuda_kernel_close(kernel);
+    return NULL;
+}
+
+void cuda_kernel_close(CudaKernel *kernel)
+{
+    if (kernel && kernel->module && !kernel->device->lost)
+        kernel->device->api.module_unload(kernel->module);
+    if (kernel)
+        kernel->module = NULL;
+}
+
+double cuda_kernel_load_ns(const CudaKernel *kernel)
+{
+    return kernel->load_ns;
+}
+
+Geometry cuda_kernel_geometry(const CudaKernel *kernel, const Shape *shape)
+{
+    const LaunchWork work = launch_work(kernel->op, kernel->parallel_dims, shape);
+    Geometry geometry = launch_choose(kernel->launch, work, kernel->device->info.processors);
+    if (geometry.block > kernel->block_limit)
+        geometry.block = kernel->block_limit;
+    return geometry;
+}
+
+const char *cuda_kernel_refuses(Arena *arena, const CudaKernel *kernel, Geometry geometry)
+{
+    if (!launch_has_path(kernel->launch, geometry.path))
+        return arena_printf(arena, "this kernel has no entry point for the path '%s'",
+                            launch_path_name[geometry.path]);
+    if (geometry.block == 0 || geometry.block % LAUNCH_WARP != 0)
+        return arena_printf(arena, "a block of %u threads is not a whole number of warps", geometry.block);
+    if (geometry.block > kernel->block_limit)
+        return arena_printf(arena, "a block of %u threads is more than the %u that this kernel allows",
+                            geometry.block, kernel->block_limit);
+    return NULL;
+}
+
+/* ---- buffers ---- */
+
+static size_t tensor_bytes(const Tensor *tensor, const CallData *call)
+{
+    return tensor_elements(tensor, &call->shape) * sizeof(float);
+}
+
+static const char *create_inputs(Arena *arena, CudaKernel *kernel, const CallData *call, CudaBuffers *buffers)
+{
+    const char *why = NULL;
+    for (int i = 0; i < kernel->op->inputs && !why; i++) {
+        const size_t bytes = tensor_bytes(&kernel->op->input[i], call);
+        why = cuda_memory_create(arena, kernel->device, bytes, &buffers->input[i]);
+        if (!why)
+            why = cuda_memory_write(arena, kernel->device, buffers->input[i], call->input[i], bytes);
+        buffers->bytes += bytes;
+    }
+    return why;
+}
+
+static const char *create_poisoned(Arena *arena, CudaDevice *device, size_t bytes, CUdeviceptr *memory)
+{
+    const char *why = cuda_memory_create(arena, device, bytes, memory);
+    if (!why && bytes > 0)
+        why = cuda_check(arena, device, device->api.memset_d32(*memory, POISON, bytes / sizeof(float)),
+                         "filling %zu bytes", bytes);
+    return why;
+}
+
+const char *cuda_buffers_create(Arena *arena, CudaKernel *kernel, const CallData *call, Geometry geometry,
+                                CudaBuffers *buffers)
+{
+    const LaunchWork work = launch_work(kernel->op, kernel->parallel_dims, &call->shape);
+    const size_t workspace = launch_workspace(kernel->launch, work, geometry) * sizeof(float);
+    *buffers = (CudaBuffers){0};
+    const char *why = create_inputs(arena, kernel, call, buffers);
+    for (int o = 0; o < kernel->op->outputs && !why; o++) {
+        const size_t bytes = tensor_bytes(&kernel->op->output[o], call);
+        why = create_poisoned(arena, kernel->device, bytes, &buffers->output[o]);
+        buffers->bytes += bytes;
+    }
+    if (!why && workspace > 0)
+        why = create_poisoned(arena, kernel->device, workspace, &buffers->workspace);
+    return why;
+}
+
+void cuda_buffers_destroy(CudaKernel *kernel, CudaBuffers *buffers)
+{
+    for (int i = 0; i < kernel->op->inputs; i++)
+        cuda_memory_destroy(kernel->device, buffers->input[i]);
+    for (int o = 0; o < kernel->op->outputs; o++)
+        cuda_memory_destroy(kernel->device, buffers->output[o]);
+    cuda_memory_destroy(kernel->device, buffers->workspace);
+    *buffers = (CudaBuffers){0};
+}
+
+/* ---- launching ---- */
+
+/* cuLaunchKernel wants the address of each argument's value; sizes are 64 bits wide whatever size_t is. */
+typedef struct Arguments {
+    void *value[ARGUMENTS];
+    unsigned long long size[OPERATOR_DIMS], row;
+    int count;
+} Arguments;
+
+static void pack(Arguments *arguments, const CudaKernel *kernel, const CudaBuffers *buffers,
+                 const CallData *call)
+{
+    const Operator *op = kernel->op;
+    arguments->count = 0;
+    for (int i = 0; i < op->inputs; i++)
+        arguments->value[arguments->count++] = (void *)&buffers->input[i];
+    for (int o = 0; o < op->outputs; o++)
+        arguments->value[arguments->count++] = (void *)&buffers->output[o];
+    for (int d = 0; d < op->dims; d++) {
+        arguments->size[d] = call->shape.size[d];
+        arguments->value[arguments->count++] = &arguments->size[d];
+    }
+    for (int p = 0; p < op->params; p++)
+        arguments->value[arguments->count++] = (void *)&call->param[p];
+    arguments->value[arguments->count] = (void *)&buffers->workspace;
+    arguments->value[arguments->count + 1] = &arguments->row;
+}
+
+const char *cuda_kernel_launch(Arena *arena, CudaKernel *kernel, const CudaBuffers *buffers,
+                               const CallData *call, Geometry geometry)
+{
+    CudaDevice *device = kernel->device;
+    const LaunchWork work = launch_work(kernel->op, kernel->parallel_dims, &call->shape);
+    Arguments arguments;
+    LaunchStep step;
+    pack(&arguments, kernel, buffers, call);
+    for (size_t i = 0; launch_step(kernel->launch, work, geometry, i, &step); i++) {
+        arguments.row = step.row;
+        const CUresult result =
+            device->api.launch_kernel(kernel->function[step.entry - kernel->launch->entry], step.grid, 1, 1,
+                                      step.block, 1, 1, 0, device->stream, arguments.value, NULL);
+        if (result != CUDA_SUCCESS)
+            return cuda_check(arena, device, result, "launching %s with %u blocks of %u threads",
+                              step.entry->name, step.grid, step.block);
+    }
+    return NULL;
+}
+
+/* ---- one call ---- */
+
+typedef struct Span {
+    CUevent begin, end;
+} Span;
+
+static const char *span_create(Arena *arena, CudaDevice *device, Span *span)
+{
+    *span = (Span){0};
+    const char *why = cuda_check(arena, device, device->api.event_create(&span->begin, CUDA_EVENT_DEFAULT),
+                                 "making an event");
+    return why ? why
+               : cuda_check(arena, device, device->api.event_create(&span->end, CUDA_EVENT_DEFAULT),
+                            "making an event");
+}
+
+static void span_destroy(CudaDevice *device, Span *span)
+{
+    if (device->lost)
+        return;
+    if (span->begin)
+        device->api.event_destroy(span->begin);
+    if (span->end)
+        device->api.event_destroy(span->end);
+}
+
+static const char *run_once(Arena *arena, CudaKernel *kernel, const CudaBuffers *buffers,
+                            const CallData *call, Geometry geometry, const Span *span, CudaCallTime *time)
+{
+    CudaDevice *device = kernel->device;
+    float milliseconds = 0;
+    const double start = cuda_now_ns();
+    const char *why = cuda_check(arena, device, device->api.event_record(span->begin, device->stream),
+                                 "recording an event");
+    if (!why)
+        why = cuda_kernel_launch(arena, kernel, buffers, call, geometry);
+    time->launch_ns = cuda_now_ns() - start;
+    if (!why)
+        why = cuda_check(arena, device, device->api.event_record(span->end, device->stream),
+                         "recording an event");
+    if (!why)
+        why = cuda_wait(arena, device, span->end, kernel->launch->entry[0].name);
+    time->call_ns = cuda_now_ns() - start;
+    if (!why)
+        why = cuda_check(arena, device, device->api.event_elapsed_time(&milliseconds, span->begin, span->end),
+                         "reading the device's clock");
+    time->device_ns = 1e6 * (double)milliseconds;
+    return why;
+}
+
+static const char *read_outputs(Arena *arena, CudaKernel *kernel, const CudaBuffers *buffers,
+                                const CallData *call)
+{
+    const char *why = NULL;
+    for (int o = 0; o < kernel->op->outputs && !why; o++)
+        why = cuda_memory_read(arena, kernel->device, call->output[o], buffers->output[o],
+                               tensor_bytes(&kernel->op->output[o], call));
+    return why;
+}
+
+const char *cuda_kernel_call(Arena *arena, CudaKernel *kernel, const CallData *call, const Geometry *geometry,
+                             CudaCallTime *time)
+{
+    const Geometry chosen = geometry ? *geometry : cuda_kernel_geometry(kernel, &call->shape);
+    CudaCallTime taken = {0};
+    CudaBuffers buffers = {0};
+    Span span = {0};
+    const char *why = cuda_kernel_refuses(arena, kernel, chosen);
+    if (!why)
+        why = cuda_buffers_create(arena, kernel, call, chosen, &buffers);
+    if (!why)
+        why = span_create(arena, kernel->device, &span);
+    if (!why)
+        why = run_once(arena, kernel, &buffers, call, chosen, &span, &taken);
+    if (!why)
+        why = read_outputs(arena, kernel, &buffers, call);
+    span_destroy(kernel->device, &span);
+    cuda_buffers_destroy(kernel, &buffers);
+    if (time)
+        *time = taken;
+    return why;
+}
