@@ -218,10 +218,10 @@ const char *spell_state_type(const Speller *speller, const Expr *reduce, bool ve
 
 const char *spell_start(Speller *speller, const Expr *reduce, bool vector)
 {
-    static const char *const start[REDUCE_KINDS] = {
-        [REDUCE_MAX] = "-INFINITY", [REDUCE_MIN] = "INFINITY", [REDUCE_SUM] = "0.0f"};
+    if (reduce->reduce != REDUCE_SUM)
+        return word(speller, vector, reduce->reduce == REDUCE_MAX ? "minus_infinity" : "plus_infinity", NULL, NULL, NULL);
     if (!spell_is_wide(speller, reduce))
-        return word(speller, vector, "const", start[reduce->reduce], NULL, NULL);
+        return word(speller, vector, "const", "0.0f", NULL, NULL);
     speller->wide_accumulators |= vector;
     return word(speller, vector, "const_f64", "0.0", NULL, NULL);
 }

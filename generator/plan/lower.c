@@ -67,11 +67,11 @@ static const PlanNode *lower_cut(Lowering *lowering, const Term *term, Source so
 
 /* Halving stays in registers when the number of lanes is a power of two of at least one vector: item i meets
  * item i + h, which lie in vectors h / width apart, and from h < width on in one vector. */
-static bool folds_in_registers(const Term *term, int width)
+static bool folds_in_registers(const Term *term, const Target *target)
 {
     uint64_t lanes = term->size;
-    return width > 1 && term->outer->kind == TERM_HALVING && lanes % (uint64_t)width == 0 &&
-           (lanes & (lanes - 1)) == 0;
+    bool power_of_two = (lanes & (lanes - 1)) == 0, whole = lanes % (uint64_t)target->width == 0;
+    return target->width > 1 && term->outer->kind == TERM_HALVING && power_of_two && (whole || target->gpu);
 }
 
 static const PlanNode *lower_vector(Lowering *lowering, const Term *term, Source source)
@@ -80,8 +80,8 @@ static const PlanNode *lower_vector(Lowering *lowering, const Term *term, Source
     int lanes = (int)term->size, width = lowering->plan->target->width;
     node->width = width > 1 ? width : lanes;
     node->vectors = (lanes + node->width - 1) / node->width;
-    node->left = folds_in_registers(term, width) ? 1 : lanes;
-    if (width == 1) /* lanes are looped, one leaf at a time */
+    node->left = folds_in_registers(term, lowering->plan->target) ? 1 : lanes;
+    if (width == 1 || lowering->plan->target->gpu) /* a thread steps one leaf at a time */
         lowering->reduction->scalar_leaves = true;
     node->outer = lower_term(lowering, term->outer, (Source){ITEMS_ACCUMULATORS, NULL, 0, true, false});
     return node_add(lowering, node);

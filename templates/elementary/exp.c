@@ -2,7 +2,7 @@
  * x = n ln 2 + r with |r| < 0.347; exp(r) - 1 = r + r^2 P(r), P of degree 4 (error below 0.06 ulp); times 2^n in two
  * halves, so that a subnormal result rounds and a large one becomes infinity by itself.
  * Largest error over all 2^32 inputs: 0.998 ulp. exp(-inf) = +0, exp(+inf) = +inf, exp(NaN) = NaN, exp(+-0) = 1. */
-static inline ${V} ${name}(${V} x)
+${inline} ${V} ${name}(${V} x)
 {
     /* Outside [-104, 89] the result is 0 or infinity. A NaN is the second operand, so it stays. */
     ${V} above = ${max(const("-104.0f"), "x")};

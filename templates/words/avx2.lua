@@ -77,4 +77,7 @@ return {
     lanes_2_up_f64 = "f64x8_lanes_2_up($1)",
     lanes_1_up_f64 = "f64x8_lanes_1_up($1)",
     lane_0_f64 = "_mm256_cvtsd_f64($1.low)",
+
+    plus_infinity = "_mm256_set1_ps(INFINITY)",
+    minus_infinity = "_mm256_set1_ps(-INFINITY)",
 }

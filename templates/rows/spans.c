@@ -5,7 +5,7 @@ typedef struct Span {
 
 $ if chunks then
 /* Consecutive part k; the last one may be short. */
-static inline Span chunk_at(Span s, size_t k)
+${inline} Span chunk_at(Span s, size_t k)
 {
     const size_t begin = k * s.part, left = s.count - begin;
     return (Span){s.first + begin * s.stride, left < s.part ? left : s.part, s.stride, 0};
@@ -14,7 +14,7 @@ static inline Span chunk_at(Span s, size_t k)
 $ end
 $ if lanes then
 /* Item i goes to lane i mod lanes. */
-static inline Span lane_at(Span s, size_t lane, size_t lanes)
+${inline} Span lane_at(Span s, size_t lane, size_t lanes)
 {
     return (Span){s.first + lane * s.stride, (s.count + lanes - 1 - lane) / lanes, s.stride * lanes, 0};
 }

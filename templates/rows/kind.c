@@ -1,6 +1,6 @@
 $ if k.stack then
 /* Neighbours join level by level: after i items the stack holds one partial per set bit of i. */
-static inline void ${k.name}_push(${k.state} *stack, unsigned *depth, size_t i, ${k.state} p)
+${inline} void ${k.name}_push(${thread}${k.state} *stack, ${thread}unsigned *depth, size_t i, ${k.state} p)
 {
     for (; i & 1; i >>= 1) {
         --*depth;
@@ -10,7 +10,7 @@ static inline void ${k.name}_push(${k.state} *stack, unsigned *depth, size_t i, 
 }
 
 /* What is left over moves up and joins from the right. */
-static inline ${k.state} ${k.name}_pop_all(${k.state} *stack, unsigned *depth)
+${inline} ${k.state} ${k.name}_pop_all(${thread}${k.state} *stack, ${thread}unsigned *depth)
 {
     ${k.state} p = stack[--*depth];
     while (*depth > 0) {
@@ -23,7 +23,7 @@ static inline ${k.state} ${k.name}_pop_all(${k.state} *stack, unsigned *depth)
 $ end
 $ if k.halve then
 /* Item i joins item i + half, for halves from the largest power of two below count down to 1. */
-static inline ${k.state} ${k.name}_halve(${k.state} *lane, size_t count)
+${inline} ${k.state} ${k.name}_halve(${thread}${k.state} *lane, size_t count)
 {
     size_t half = 1;
     while (2 * half < count)
