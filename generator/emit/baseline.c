@@ -103,7 +103,7 @@ static json_t *row_lines(Speller *speller)
     for (int d = 0; d < plan->op->dims; d++) {
         const char *size = spell_name(speller, plan->op->dim[d]);
         spell_line(lines,
-                   arena_printf(speller->arena, "const float at_%s_size = (float)%s;\n(void)at_%s_size;",
+                   arena_printf(speller->arena, "const float size_of_%s = (float)%s;\n(void)size_of_%s;",
                                 plan->op->dim[d], size, plan->op->dim[d]),
                    0);
     }

@@ -37,7 +37,7 @@ static bool write_text(Writer *writer, const char *name, const Buffer *text)
 
 static bool write_json(Writer *writer, const char *name, json_t *value)
 {
-    char *dump = json_dumps(value, JSON_INDENT(1));
+    char *dump = json_dumps(value, json_is_array(value) ? JSON_COMPACT : JSON_INDENT(1));
     Buffer text = {0};
     buffer_printf(&text, "%s\n", dump ? dump : "");
     free(dump);
@@ -78,7 +78,7 @@ static Outcome write_variant(Writer *writer, const Variant *variant, const char 
     const Plan *plan = plan_lower(press->arena, variant, why);
     if (!plan)
         return SKIPPED;
-    *why = variant->control ? NULL : plan_replay(press->arena, plan);
+    *why = variant->control ? NULL : plan_replay(press->arena, plan, PLAN_REPLAY);
     if (*why) {
         diagnostics_error(press->diagnostics, variant->op->where,
                           "%s (a fault of samebits; please report it)", *why);

@@ -345,22 +345,6 @@ static void add_row_values(Speller *speller, json_t *lines)
     }
 }
 
-/* Row dims an output does not vary along: only index 0 writes it. */
-static const char *guard_text(Speller *speller, const Tensor *output)
-{
-    const Plan *plan = speller->plan;
-    const char *guard = "";
-    for (int i = 0; i < plan->row_dims; i++) {
-        bool has = false;
-        for (int j = 0; j < output->rank; j++)
-            has |= output->dim[j] == plan->row_dim[i];
-        if (!has)
-            guard =
-                arena_printf(speller->arena, "%sif (at_%s == 0) ", guard, plan->op->dim[plan->row_dim[i]]);
-    }
-    return guard;
-}
-
 static void add_row_outputs(Speller *speller, json_t *lines)
 {
     const Operator *op = speller->plan->op;
@@ -371,8 +355,8 @@ static void add_row_outputs(Speller *speller, json_t *lines)
         const Expr *value = output->value;
         bool named = value->kind == EXPR_OP && value->op != OP_ROUNDED;
         spell_line(lines,
-                   arena_printf(speller->arena, "%s%s[%s] = %s;", guard_text(speller, output),
-                                spell_name(speller, output->name), page_offset(speller, output),
+                   arena_printf(speller->arena, "%s[%s] = %s;", spell_name(speller, output->name),
+                                page_offset(speller, output),
                                 named ? spell_row_name(speller, value) : spell_row_value(speller, value)),
                    value->where.line);
     }

@@ -53,8 +53,7 @@ static const char *parameters(Speller *speller, const PlanReduction *reduction, 
  * (templates/cpu/kind.c). */
 static bool is_halving_of_array(const PlanNode *node)
 {
-    return node->kind == PLAN_FOLD && node->term->kind == TERM_HALVING && node->items == ITEMS_ACCUMULATORS &&
-           node->depth == 0;
+    return node->kind == PLAN_FOLD && node->term->kind == TERM_HALVING && node->whole_array;
 }
 
 const char *page_fold_lanes(Speller *speller, const PlanReduction *reduction, const PlanNode *vector)

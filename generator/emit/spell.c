@@ -7,34 +7,75 @@
 #include <ctype.h>
 #include <string.h>
 
+/* Names that generated sources use themselves: locals, functions, types, and what they call. */
 static const char *const generated_names[] = {
-    "acc",  "at",      "base", "begin", "carry", "count",  "depth", "end",  "first",
-    "i",    "in_live", "k",    "kept",  "l",     "lane",   "last",  "live", "p",
-    "part", "r",       "row",  "slots", "stack", "stream", "wide",  NULL};
+    "F64x8",  "INFINITY",   "Row",         "Span",    "acc",         "at",          "at_once", "auto_parts",
+    "base",   "begin",      "bits_of",     "carry",   "chunk_at",    "classes",     "count",   "depth",
+    "double", "end",        "fabsf",       "first",   "float_of",    "fma",         "fmaf",    "group",
+    "groups", "half",       "head",        "i",       "int32_t",     "isunordered", "items",   "k",
+    "kept",   "l",          "lane",        "lane_at", "lanes_below", "last",        "left",    "level",
+    "live",   "memcpy",     "one_row",     "outputs", "p",           "part",        "parts",   "r",
+    "row",    "row_values", "rows_in_all", "s",       "size_t",      "sqrtf",       "stack",   "step",
+    "stream", "uint32_t",   "uintptr_t",   "wide",    NULL};
 
-static bool ends_in_digits_after(const char *name, const char *prefix)
+static bool begins_with_one_of(const char *name, const char *const *prefixes)
 {
-    size_t size = strlen(prefix);
-    if (strncmp(name, prefix, size) || !name[size])
+    for (; *prefixes; prefixes++)
+        if (!strncmp(name, *prefixes, strlen(*prefixes)))
+            return true;
+    return false;
+}
+
+static bool ends_with_one_of(const char *name, const char *const *suffixes)
+{
+    size_t size = strlen(name);
+    for (; *suffixes; suffixes++)
+        if (size > strlen(*suffixes) && !strcmp(name + size - strlen(*suffixes), *suffixes))
+            return true;
+    return false;
+}
+
+/* Letters of a generated name, then digits only: sum1, acc0, s3, t7, span1, outputs8. */
+static bool is_numbered(const char *name)
+{
+    static const char *const stems[] = {"acc", "outputs", "s", "span", "t", NULL};
+    size_t letters = strcspn(name, "0123456789");
+    if (!name[letters] || name[letters + strspn(name + letters, "0123456789")])
         return false;
-    return strspn(name + size, "0123456789") == strlen(name + size);
+    for (int i = 0; stems[i]; i++)
+        if (strlen(stems[i]) == letters && !strncmp(name, stems[i], letters))
+            return true;
+    return false;
+}
+
+/* sum1, sum1_wide, max2_step8: reductions are numbered, and what belongs to one begins with its name. */
+static bool names_a_reduction(const char *name)
+{
+    for (int kind = 0; kind < REDUCE_KINDS; kind++) {
+        size_t size = strlen(reduce_rows[kind].name);
+        if (!strncmp(name, reduce_rows[kind].name, size) && isdigit((unsigned char)name[size]))
+            return true;
+    }
+    return false;
 }
 
 static bool is_generated(const char *name)
 {
-    static const char *const numbered[] = {"acc", "b", "max", "min", "s", "sum", "t", "x_", NULL};
+    static const char *const prefixes[] = {"_",        "at_",     "f64x8_", "max_",     "maximum",
+                                           "min_",     "minimum", "omp_",   "outputs8", "samebits",
+                                           "size_of_", "sum_",    NULL};
+    static const char *const suffixes[] = {"_f32", "_f32x8", "_part", "_step", "_user", "_wide", NULL};
     for (int i = 0; generated_names[i]; i++)
         if (!strcmp(name, generated_names[i]))
             return true;
-    for (int i = 0; numbered[i]; i++)
-        if (ends_in_digits_after(name, numbered[i]))
-            return true;
-    return !strncmp(name, "at_", 3);
+    return is_numbered(name) || names_a_reduction(name) || begins_with_one_of(name, prefixes) ||
+           ends_with_one_of(name, suffixes);
 }
 
+/* No generated name ends in _user, and a user's name that does gets another one: no two names meet. */
 const char *spell_name(Speller *speller, const char *name)
 {
-    return is_generated(name) ? arena_printf(speller->arena, "%s_", name) : name;
+    return is_generated(name) ? arena_printf(speller->arena, "%s_user", name) : name;
 }
 
 const char *spell_constant(Arena *arena, float value)
@@ -172,7 +213,7 @@ const char *spell_row_name(Speller *speller, const Expr *expr)
     Arena *arena = speller->arena;
     switch (expr->kind) {
     case EXPR_DIM:
-        return arena_printf(arena, "at_%s_size", op->dim[expr->index]);
+        return arena_printf(arena, "size_of_%s", op->dim[expr->index]);
     case EXPR_INPUT:
         return arena_printf(arena, "at_%s", op->input[expr->index].name);
     case EXPR_PARAM:

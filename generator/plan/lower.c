@@ -40,6 +40,7 @@ typedef struct Source {
     int depth;
     bool in_array;
     bool strided; /* leaves may be apart: a lane of an enclosing cut */
+    bool whole;   /* all accumulators of a VECTOR, not a part of them */
 } Source;
 
 static const PlanNode *lower_term(Lowering *lowering, const Term *term, Source source);
@@ -51,6 +52,7 @@ static PlanNode *node_at(Lowering *lowering, PlanKind kind, const Term *term, So
     node->cut = source.cut;
     node->depth = source.depth;
     node->in_array = source.in_array;
+    node->whole_array = source.whole;
     return node;
 }
 
@@ -59,9 +61,10 @@ static const PlanNode *lower_cut(Lowering *lowering, const Term *term, Source so
     PlanNode *cut = node_at(lowering, PLAN_CUT, term, source);
     Source part = source;
     part.strided = source.strided || term->kind == TERM_LANES;
+    part.whole = false;
     cut->inner = lower_term(lowering, term->inner, part);
     cut->outer = lower_term(lowering, term->outer,
-                            (Source){ITEMS_PARTS, cut, source.depth + 1, source.in_array, true});
+                            (Source){ITEMS_PARTS, cut, source.depth + 1, source.in_array, true, false});
     return node_add(lowering, cut);
 }
 
@@ -83,7 +86,7 @@ static const PlanNode *lower_vector(Lowering *lowering, const Term *term, Source
     node->left = folds_in_registers(term, lowering->plan->target) ? 1 : lanes;
     if (width == 1 || lowering->plan->target->gpu) /* a thread steps one leaf at a time */
         lowering->reduction->scalar_leaves = true;
-    node->outer = lower_term(lowering, term->outer, (Source){ITEMS_ACCUMULATORS, NULL, 0, true, false});
+    node->outer = lower_term(lowering, term->outer, (Source){ITEMS_ACCUMULATORS, NULL, 0, true, false, true});
     return node_add(lowering, node);
 }
 
@@ -154,6 +157,23 @@ static const char *choose_axes(Plan *plan)
     for (int d = 0; d < op->dims; d++)
         if (rows >> d & 1)
             plan->row_dim[plan->row_dims++] = d;
+    return NULL;
+}
+
+/* With such a dim of size 0 the output would still have elements, and no row to write them. */
+static const char *refuse_partial_outputs(Arena *arena, const Plan *plan)
+{
+    const Operator *op = plan->op;
+    for (int o = 0; o < op->outputs; o++)
+        for (int d = 0; d < plan->row_dims; d++) {
+            bool has = false;
+            for (int i = 0; i < op->output[o].rank; i++)
+                has |= op->output[o].dim[i] == plan->row_dim[d];
+            if (!has)
+                return arena_printf(arena,
+                                    "output %s lacks the parallel dim %s; write it as a kernel of its own",
+                                    op->output[o].name, op->dim[plan->row_dim[d]]);
+        }
     return NULL;
 }
 
@@ -316,7 +336,7 @@ static const char *lower_reductions(Arena *arena, Plan *plan)
         PlanReduction *reduction = &plan->reduction[r];
         reduction->tree = reduction->reduce->reduce == REDUCE_SUM ? plan->tree : free;
         reduction->root =
-            lower_term(&lowering, reduction->tree, (Source){ITEMS_LEAVES, NULL, 0, false, false});
+            lower_term(&lowering, reduction->tree, (Source){ITEMS_LEAVES, NULL, 0, false, false, false});
         if (lowering.why)
             return lowering.why;
     }
@@ -334,6 +354,8 @@ const Plan *plan_lower(Arena *arena, const Variant *variant, const char **why)
     plan->swapped = variant->control && !strcmp(variant->control, "swapped pair");
     mark_reached(arena, plan);
     *why = choose_axes(plan);
+    if (!*why)
+        *why = refuse_partial_outputs(arena, plan);
     if (!*why)
         *why = collect_reductions(plan);
     if (*why)

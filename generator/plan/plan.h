@@ -31,6 +31,7 @@ struct PlanNode {
     PlanItems items;
     const PlanNode *cut;   /* ITEMS_PARTS: the cut whose parts are the items */
     int depth;             /* how many spans enclose its own: 0 for the whole row and for arrays */
+    bool whole_array;      /* its items are all accumulators of a VECTOR */
     bool in_array;         /* below a VECTOR's fold: the innermost items are accumulators */
     const PlanNode *inner; /* CUT: reduces one part */
     const PlanNode *outer; /* CUT: folds the parts; VECTOR: folds the accumulators that are left */
@@ -73,7 +74,10 @@ typedef struct Plan {
 const Plan *plan_lower(Arena *arena, const Variant *variant, const char **why);
 
 /* Replays the plan's reductions on leaf names and compares every join with the term's own walk,
- * for leaf counts that reach every part of it. NULL when they agree, else what differs. */
-const char *plan_replay(Arena *arena, const Plan *plan);
+ * for numbers of leaves that reach every part of it; `budget` bounds their sum per reduction (at least 64;
+ * every plan is replayed with PLAN_REPLAY when it is made, the tests replay with much more). NULL when they
+ * agree, else what differs. */
+enum { PLAN_REPLAY = 6000 };
+const char *plan_replay(Arena *arena, const Plan *plan, uint64_t budget);
 
 #endif

@@ -208,32 +208,55 @@ static int replay_cut(Replay replay, const PlanNode *node)
     return replay_node(replay, node->outer);
 }
 
-static void join_whole_vectors(Forest *forest, int *acc, int lanes, int left)
+/* Lane `lane` of vector `g` is accumulator g * width + lane; lanes beyond the term's own are never stepped.
+ */
+static void step_vectors(const Replay *replay, const PlanNode *node, Span span, int *acc)
 {
-    for (int half = lanes / 2; half >= left && half > 0; half /= 2)
-        for (int lane = 0; lane < half; lane++)
-            acc[lane] = forest_join(forest, acc[lane], acc[lane + half]);
+    int lanes = (int)node->term->size;
+    for (uint64_t i = 0; i < span.count; i += (uint64_t)lanes)
+        for (int g = 0; g < node->vectors; g++)
+            for (int lane = g * node->width; lane < (g + 1) * node->width && lane < lanes; lane++)
+                if ((uint64_t)lane < span.count - i)
+                    acc[lane] = forest_step(replay->forest, acc[lane], span.first + i + (uint64_t)lane);
+}
+
+static void join_upper(Forest *forest, int *acc, int half)
+{
+    for (int lane = 0; lane < half; lane++)
+        acc[lane] = forest_join(forest, acc[lane], acc[lane + half]);
+}
+
+/* Halving in registers: whole vectors first, then within one. */
+static void join_vectors(Forest *forest, const PlanNode *node, int *acc)
+{
+    int lanes = (int)node->term->size, within = lanes < node->width ? lanes : node->width;
+    for (int half = node->vectors / 2; half >= 1; half /= 2)
+        join_upper(forest, acc, half * node->width);
+    for (int half = within / 2; half >= node->left && half >= 1; half /= 2)
+        join_upper(forest, acc, half);
 }
 
 /* Full rounds step every lane; the tail steps only the lanes that have a leaf. */
 static int replay_vector(Replay replay, const PlanNode *node)
 {
     Span span = replay.span[node->depth];
-    int lanes = (int)node->term->size;
-    int *acc = malloc((size_t)lanes * sizeof *acc);
+    int room = node->vectors * node->width;
+    room = room > (int)node->term->size ? room : (int)node->term->size;
+    int *acc = malloc((size_t)room * sizeof *acc);
     if (!acc)
         arena_out_of_memory();
-    for (int lane = 0; lane < lanes; lane++)
+    for (int lane = 0; lane < room; lane++)
         acc[lane] = forest_start(replay.forest);
-    for (uint64_t i = 0; i < span.count; i += (uint64_t)lanes)
-        for (int lane = 0; lane < lanes; lane++)
-            if ((uint64_t)lane < span.count - i)
-                acc[lane] = forest_step(replay.forest, acc[lane], span.first + i + (uint64_t)lane);
-    if (node->left < lanes)
-        join_whole_vectors(replay.forest, acc, lanes, node->left);
-    replay.accumulator = acc;
-    replay.span[0] = (Span){0, (uint64_t)node->left, 1, 0};
-    int result = replay_node(replay, node->outer);
+    step_vectors(&replay, node, span, acc);
+    int result;
+    if (node->left < (int)node->term->size) {
+        join_vectors(replay.forest, node, acc);
+        result = acc[0];
+    } else {
+        replay.accumulator = acc;
+        replay.span[0] = (Span){0, (uint64_t)node->left, 1, 0};
+        result = replay_node(replay, node->outer);
+    }
     free(acc);
     return result;
 }
@@ -245,22 +268,78 @@ static int replay_node(Replay replay, const PlanNode *node)
     return node->kind == PLAN_FOLD ? replay_fold(&replay, node) : replay_vector(replay, node);
 }
 
-/* ---- the comparison ---- */
+/* ---- numbers of leaves that reach both sides of every boundary of a term ---- */
 
-/* Leaf counts that reach both sides of every boundary of the term. */
-static int interesting_counts(const Term *term, uint64_t scale, uint64_t *count, int counts, int limit)
+enum { COUNTS = 256, MOST_LEAVES = 20000 };
+
+typedef struct Counts {
+    uint64_t count[COUNTS];
+    int counts;
+} Counts;
+
+static void add_count(Counts *counts, uint64_t leaves)
 {
-    enum { MOST_LEAVES = 5000 };
-    if (!term->size || counts + 6 > limit)
-        return counts;
-    uint64_t size = term->kind == TERM_SPLIT ? term->size : scale * term->size;
-    uint64_t near[] = {size - 1, size, size + 1, 2 * size + 1, 3 * size - 1, 4 * size + 3};
-    for (int i = 0; i < 6; i++)
-        if (near[i] <= MOST_LEAVES)
-            count[counts++] = near[i];
-    counts = interesting_counts(term->inner, 1, count, counts, limit);
-    return interesting_counts(term->outer, size, count, counts, limit);
+    if (leaves > MOST_LEAVES || counts->counts == COUNTS)
+        return;
+    int at = counts->counts;
+    while (at > 0 && counts->count[at - 1] > leaves)
+        at--;
+    if (at > 0 && counts->count[at - 1] == leaves)
+        return;
+    memmove(&counts->count[at + 1], &counts->count[at],
+            (size_t)(counts->counts - at) * sizeof *counts->count);
+    counts->count[at] = leaves;
+    counts->counts++;
 }
+
+static void add_around(Counts *counts, uint64_t leaves)
+{
+    if (leaves > 0)
+        add_count(counts, leaves - 1);
+    add_count(counts, leaves);
+    add_count(counts, leaves + 1);
+}
+
+static void collect_counts(const Term *term, Counts *counts);
+
+/* Parts of `size` items: one part as large as `inner` wants it, alone and behind a whole one; as many parts
+ * as `outer` wants. */
+static void collect_chunk(const Term *term, const Counts *inner, const Counts *outer, Counts *counts)
+{
+    for (int i = 0; i < inner->counts && inner->count[i] <= term->size; i++) {
+        add_count(counts, inner->count[i]);
+        add_count(counts, term->size + inner->count[i]);
+    }
+    for (int i = 0; i < outer->counts; i++)
+        add_around(counts, term->size * outer->count[i]);
+}
+
+/* `parts` parts, each as large as `inner` wants it; fewer where there are not enough items. */
+static void collect_parts(uint64_t parts, const Counts *inner, const Counts *outer, Counts *counts)
+{
+    for (int i = 0; i < inner->counts; i++)
+        add_around(counts, parts * inner->count[i]);
+    for (int i = 0; i < outer->counts && outer->count[i] <= parts; i++)
+        add_count(counts, outer->count[i]);
+}
+
+static void collect_counts(const Term *term, Counts *counts)
+{
+    static const uint64_t few[] = {0, 1, 2, 3, 4, 5, 7, 9, 12};
+    for (size_t i = 0; i < sizeof few / sizeof *few; i++)
+        add_count(counts, few[i]);
+    if (!term_rows[term->kind].has_parts)
+        return;
+    Counts inner = {{0}, 0}, outer = {{0}, 0};
+    collect_counts(term->inner, &inner);
+    collect_counts(term->outer, &outer);
+    if (term->kind == TERM_CHUNK)
+        collect_chunk(term, &inner, &outer, counts);
+    else
+        collect_parts(term->size ? term->size : AUTO_PARTS, &inner, &outer, counts);
+}
+
+/* ---- the comparison ---- */
 
 static const char *replay_count(Arena *arena, const PlanReduction *reduction, uint64_t leaves)
 {
@@ -277,22 +356,51 @@ static const char *replay_count(Arena *arena, const PlanReduction *reduction, ui
                         term_short_text(arena, reduction->tree), (unsigned long long)leaves);
 }
 
-static const char *replay_reduction(Arena *arena, const PlanReduction *reduction)
+/* The smallest step through the counts that stays within the budget. */
+static int choose_step(const Counts *counts, uint64_t budget)
 {
-    uint64_t count[64] = {0, 1, 2, 3, 7};
-    int counts = interesting_counts(reduction->tree, 1, count, 5, 64);
-    for (int i = 0; i < counts; i++) {
-        const char *why = replay_count(arena, reduction, count[i]);
+    for (int step = 1; step < counts->counts; step++) {
+        uint64_t leaves = 0;
+        for (int i = counts->counts - 1; i >= 0; i -= step)
+            leaves += counts->count[i];
+        if (leaves <= budget)
+            return step;
+    }
+    return counts->counts;
+}
+
+/* A VECTOR has as many of the target's vectors as hold its lanes, none of them empty. */
+static bool has_fitting_vectors(const PlanNode *node, const Target *target)
+{
+    int lanes = (int)node->term->size, width = target->width > 1 ? target->width : lanes;
+    return node->kind != PLAN_VECTOR ||
+           (node->width == width && node->vectors == (lanes + width - 1) / width);
+}
+
+static const char *replay_reduction(Arena *arena, const Plan *plan, const PlanReduction *reduction,
+                                    uint64_t budget)
+{
+    for (int n = 0; n < reduction->nodes; n++)
+        if (!has_fitting_vectors(reduction->node[n], plan->target))
+            return arena_printf(arena, "the plan of %s has vectors that do not fit its lanes",
+                                term_short_text(arena, reduction->tree));
+    Counts counts = {{0}, 0};
+    collect_counts(reduction->tree, &counts);
+    while (counts.counts > 1 && counts.count[counts.counts - 1] > budget / 2)
+        counts.counts--;
+    int step = choose_step(&counts, budget);
+    for (int i = counts.counts - 1; i >= 0; i -= step) {
+        const char *why = replay_count(arena, reduction, counts.count[i]);
         if (why)
             return why;
     }
     return NULL;
 }
 
-const char *plan_replay(Arena *arena, const Plan *plan)
+const char *plan_replay(Arena *arena, const Plan *plan, uint64_t budget)
 {
     const char *why = NULL;
     for (int r = 0; r < plan->reductions && !why; r++)
-        why = replay_reduction(arena, &plan->reduction[r]);
+        why = replay_reduction(arena, plan, &plan->reduction[r], budget);
     return why;
 }

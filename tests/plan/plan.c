@@ -15,7 +15,7 @@
 
 #include <cmocka.h> /* after setjmp.h, stdarg.h, stddef.h and stdint.h */
 
-enum { TERMS = 2000, DEPTH = 4, ORDERS = 1 << 14 };
+enum { TERMS = 2000, DEPTH = 4, ORDERS = 1 << 14, REPLAY_BUDGET = 200000 };
 
 static const Location nowhere = {0};
 
@@ -168,7 +168,7 @@ static void replay_accepts_what_lowering_makes(void **state)
     for (int i = 0; i < TERMS; i++) {
         const Term *term = random_term(fixture, &random, 1 + i % DEPTH, false);
         const Plan *plan = lower(fixture, operator_at(fixture, i), term, target_at(i));
-        const char *why = plan_replay(fixture->arena, plan);
+        const char *why = plan_replay(fixture->arena, plan, REPLAY_BUDGET);
         if (why) {
             fail_msg("%s on %s: %s", term_text(fixture->arena, term), target_at(i), why);
         }
@@ -303,8 +303,8 @@ static void replay_rejects_plans_of_other_terms(void **state)
             continue;
         }
         different++;
-        if (!plan_replay(fixture->arena,
-                         claim(fixture, operator_at(fixture, i), term, changed, target_at(i)))) {
+        if (!plan_replay(fixture->arena, claim(fixture, operator_at(fixture, i), term, changed, target_at(i)),
+                         REPLAY_BUDGET)) {
             missed++;
             fprintf(stderr, "accepted as the plan of %s: that of %s, which differs from %d leaves on\n",
                     term_text(fixture->arena, term), term_text(fixture->arena, changed), leaves);
@@ -445,17 +445,17 @@ static int count_accepted(Fixture *fixture, const Mutation *mutation)
     assert_non_null(term);
     const Plan *plan = lower(fixture, fixture->chain, term, mutation->target);
     int tried = 0, accepted = 0;
-    assert_null(plan_replay(fixture->arena, plan));
+    assert_null(plan_replay(fixture->arena, plan, REPLAY_BUDGET));
     for (int r = 0; r < plan->reductions; r++) {
         PlanNode *mutable_node[PLAN_NODES];
         if (plan->reduction[r].reduce->reduce != REDUCE_SUM) {
             continue;
         }
         const Plan *changed = copy_nodes(fixture, plan, r, mutable_node);
-        assert_null(plan_replay(fixture->arena, changed));
+        assert_null(plan_replay(fixture->arena, changed, REPLAY_BUDGET));
         mutation->change(fixture, find_node(&changed->reduction[r], mutation, mutable_node));
         tried++;
-        accepted += plan_replay(fixture->arena, changed) == NULL;
+        accepted += plan_replay(fixture->arena, changed, REPLAY_BUDGET) == NULL;
     }
     assert_int_equal(tried, 2);
     return accepted;
