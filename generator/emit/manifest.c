@@ -34,6 +34,21 @@ static json_t *arguments(const Operator *op)
     return list;
 }
 
+static json_t *cpu_launch(Arena *arena, const Variant *variant)
+{
+    return json_pack("{s:s, s:s, s:s}", "kind", "cpu", "threads", "openmp", "compile",
+                     build_command_text(arena, variant, 0));
+}
+
+/* Entry points; which threads share a row is schedule and changes no bit. */
+static json_t *gpu_launch(Arena *arena, const Variant *variant)
+{
+    json_t *kernels = json_pack("[{s:s, s:s}, {s:s, s:s}]", "name", variant->symbol, "role", "rows", "name",
+                                arena_printf(arena, "%s_warp", variant->symbol), "role", "warps");
+    return json_pack("{s:s, s:o, s:s}", "kind", variant->target->name, "kernels", kernels, "compile",
+                     build_command_text(arena, variant, 0));
+}
+
 json_t *emit_manifest_variant(Arena *arena, const Variant *variant)
 {
     json_t *record = json_pack(
@@ -46,8 +61,7 @@ json_t *emit_manifest_variant(Arena *arena, const Variant *variant)
         json_object_set_new(record, "label", json_string(variant->label));
     json_object_set_new(record, "args", arguments(variant->op));
     json_object_set_new(record, "launch",
-                        json_pack("{s:s, s:s, s:s}", "kind", "cpu", "threads", "openmp", "compile",
-                                  build_command_text(arena, variant, 0)));
+                        variant->target->gpu ? gpu_launch(arena, variant) : cpu_launch(arena, variant));
     json_object_set_new(record, "schedule",
                         json_pack("{s:i, s:I}", "unroll", variant->schedule.unroll, "stream_bytes",
                                   (json_int_t)variant->schedule.stream_bytes));

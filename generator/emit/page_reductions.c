@@ -40,10 +40,10 @@ static const char *enclosing(Speller *speller, const PlanNode *node, int depth)
 static const char *parameters(Speller *speller, const PlanReduction *reduction, const PlanNode *node,
                               int depth)
 {
-    const char *text = "const Row *row";
+    const char *text = spell_word(speller, "row_param");
     if (node->in_array)
-        text = arena_printf(speller->arena, "const %s *lane",
-                            spell_state_type(speller, reduction->reduce, false));
+        text = words_spell(speller->arena, speller->scalar, "array_param",
+                           spell_state_type(speller, reduction->reduce, false), NULL, NULL);
     for (int d = 0; d <= depth; d++)
         text = arena_printf(speller->arena, "%s, Span %s", text, span_name(speller->arena, d));
     return text;
@@ -63,7 +63,7 @@ const char *page_fold_lanes(Speller *speller, const PlanReduction *reduction, co
         return arena_printf(arena, "%s_halve(lane, %d)", reduce_rows[reduction->reduce->reduce].name,
                             vector->left);
     return page_node_call(speller, reduction, vector->outer,
-                          arena_printf(arena, "(Span){0, %d, 1, 0}", vector->left));
+                          arena_printf(arena, "span_of(0, %d, 1)", vector->left));
 }
 
 const char *page_node_call(Speller *speller, const PlanReduction *reduction, const PlanNode *node,
@@ -176,7 +176,7 @@ static json_t *cut_record(Speller *speller, const PlanReduction *reduction, cons
 {
     json_t *record = json_object();
     const char *span = span_name(speller->arena, cut->depth);
-    const char *parts = arena_printf(speller->arena, "(Span){0, %s, 1, 0}", parts_of(speller, cut));
+    const char *parts = arena_printf(speller->arena, "span_of(0, %s, 1)", parts_of(speller, cut));
     set(record, "page", "cut");
     set(record, "params", parameters(speller, reduction, cut, cut->depth));
     set(record, "set_part", set_part(speller, cut));
@@ -224,7 +224,9 @@ static void add_node(NodeList *list, const PlanNode *node)
     } else {
         if (node->left > 1 || node->term->size == 1)
             add_node(list, node->outer);
-        add_record(list, node, page_vector(list->speller, list->reduction, node));
+        add_record(list, node,
+                   (list->speller->plan->target->gpu ? page_warp : page_vector)(list->speller,
+                                                                                list->reduction, node));
     }
 }
 
@@ -308,6 +310,7 @@ static json_t *reduction_record(Speller *speller, const PlanReduction *reduction
     json_object_set_new(record, "scalar_leaves", json_boolean(reduction->scalar_leaves));
     if (reduction->scalar_leaves)
         json_object_set_new(record, "leaf", leaf_lines(speller, reduction));
+    set(record, "root", page_node_call(speller, reduction, reduction->root, "span_of(0, row->count, 1)"));
     add_wide(speller, reduction, record);
     return record;
 }
@@ -368,7 +371,7 @@ static json_t *kind_record(Speller *speller, ReduceKind kind)
         return record;
     set(record, "state", spell_state_type(speller, first->reduce, false));
     set(record, "join_stack", join(speller, first, "stack[*depth]", "p"));
-    set(record, "join_lanes", join(speller, first, "lane[i]", "lane[i + half]"));
+    set(record, "join_lanes", join(speller, first, "lane[i]", "lane[i + apart]"));
     return record;
 }
 

@@ -1,7 +1,8 @@
 /* switch.c: the switch in assembly, and the first frame of a new stack.
  *
- * The System V ABI's list of preserved registers (x86-64 psABI 3.2.1) and AAPCS64's (6.1.1, 6.1.2). The return address lies on top of
- * the saved registers on x86-64 and is x30 on aarch64, so a new stack is a frame of zeros whose return address is `simt_fiber_begin`. */
+ * The System V ABI's list of preserved registers (x86-64 psABI 3.2.1) and AAPCS64's (6.1.1, 6.1.2). The
+ * return address lies on top of the saved registers on x86-64 and is x30 on aarch64, so a new stack is a
+ * frame of zeros whose return address is `simt_fiber_begin`. */
 #include "simt/switch.h"
 
 #include <stdint.h>
@@ -12,13 +13,15 @@
 #define GLOBAL(name) ".globl _" #name "\n.private_extern _" #name "\n.p2align 4\n_" #name ":\n"
 #else
 #define SYMBOL(name) #name
-#define GLOBAL(name) ".globl " #name "\n.hidden " #name "\n.type " #name ", %function\n.p2align 4\n" #name ":\n"
+#define GLOBAL(name)                                                                                         \
+    ".globl " #name "\n.hidden " #name "\n.type " #name ", %function\n.p2align 4\n" #name ":\n"
 #endif
 
 void simt_fiber_begin(void);
 
 #if defined __x86_64__
-/* The return is a plain `ret`: fibers of one block mostly stand at the same place, so the predicted return addresses are right. */
+/* The return is a plain `ret`: fibers of one block mostly stand at the same place, so the predicted return
+ * addresses are right. */
 __asm__(".text\n" GLOBAL(simt_switch) "pushq %rbp\n"
                                       "pushq %rbx\n"
                                       "pushq %r12\n"
@@ -34,11 +37,11 @@ __asm__(".text\n" GLOBAL(simt_switch) "pushq %rbp\n"
                                       "popq %rbx\n"
                                       "popq %rbp\n"
                                       "ret\n" GLOBAL(simt_fiber_begin) "movq %r12, %rdi\n"
-                                      "callq *%rbx\n"
-                                      "ud2\n");
+                                                                       "callq *%rbx\n"
+                                                                       "ud2\n");
+/* At simt_fiber_begin the stack pointer is a multiple of 16, as before any call. */
 enum { FRAME_WORDS = 7, FRAME_ARGUMENT = 3, FRAME_MAIN = 4, FRAME_RETURN = 6 };
-/* At simt_fiber_begin the stack pointer is a multiple of 16, as it is before any call. */
-enum { FRAME_PAD = 0 };
+
 #elif defined __aarch64__
 __asm__(".text\n" GLOBAL(simt_switch) "stp x19, x20, [sp, #-160]!\n"
                                       "stp x21, x22, [sp, #16]\n"
@@ -64,17 +67,16 @@ __asm__(".text\n" GLOBAL(simt_switch) "stp x19, x20, [sp, #-160]!\n"
                                       "ldp d14, d15, [sp, #144]\n"
                                       "ldp x19, x20, [sp], #160\n"
                                       "ret\n" GLOBAL(simt_fiber_begin) "mov x0, x20\n"
-                                      "blr x19\n"
-                                      "brk #0\n");
+                                                                       "blr x19\n"
+                                                                       "brk #0\n");
 enum { FRAME_WORDS = 20, FRAME_MAIN = 0, FRAME_ARGUMENT = 1, FRAME_RETURN = 11 };
-enum { FRAME_PAD = 0 };
 #else
 #error "the SIMT engine has a context switch for x86-64 and aarch64 only"
 #endif
 
 void *simt_switch_prepare(void *top, SimtFiberMain *main, void *argument)
 {
-    uintptr_t *frame = (uintptr_t *)((uintptr_t)top & ~(uintptr_t)15) - FRAME_WORDS - FRAME_PAD;
+    uintptr_t *frame = (uintptr_t *)((uintptr_t)top & ~(uintptr_t)15) - FRAME_WORDS;
     memset(frame, 0, FRAME_WORDS * sizeof *frame);
     frame[FRAME_ARGUMENT] = (uintptr_t)argument;
     frame[FRAME_MAIN] = (uintptr_t)main;

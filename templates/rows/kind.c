@@ -22,14 +22,14 @@ ${inline} ${k.state} ${k.name}_pop_all(${thread}${k.state} *stack, ${thread}unsi
 
 $ end
 $ if k.halve then
-/* Item i joins item i + half, for halves from the largest power of two below count down to 1. */
+/* Item i joins item i + apart; apart goes from the largest power of two below count down to 1. */
 ${inline} ${k.state} ${k.name}_halve(${thread}${k.state} *lane, size_t count)
 {
-    size_t half = 1;
-    while (2 * half < count)
-        half *= 2;
-    for (; half >= 1; half /= 2)
-        for (size_t i = 0; i < half && i + half < count; i++)
+    size_t apart = 1;
+    while (2 * apart < count)
+        apart *= 2;
+    for (; apart >= 1; apart /= 2)
+        for (size_t i = 0; i < apart && i + apart < count; i++)
             lane[i] = ${k.join_lanes};
     return lane[0];
 }

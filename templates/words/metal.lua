@@ -53,8 +53,8 @@ return {
     type = "float",
     int_type = "int",
 
-    plus_infinity = "INFINITY",
-    minus_infinity = "-INFINITY",
+    plus_infinity = "as_type<float>(0x7f800000)",
+    minus_infinity = "as_type<float>(0xff800000u)",
 
     -- lanes: the value that another lane of the SIMD-group has
     shuffle = "simd_shuffle($1, (ushort)($2))",
@@ -66,9 +66,9 @@ return {
     global = "device float *",
     global_const = "device const float *",
     inline = "static inline",
-    none = "(threadgroup float *)0",
+    part_param = "Part part",
+    part_template = "template <typename Part> /* a pointer to threadgroup memory */",
     row_param = "thread const Row *row",
-    shared = "threadgroup ",
     shared_array = "threadgroup $1 part[$2];",
     thread = "thread ",
     warp_barrier = "simdgroup_barrier(mem_flags::mem_device);",
