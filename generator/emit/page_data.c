@@ -285,13 +285,22 @@ void page_row_indices(Speller *speller, json_t *lines)
     }
 }
 
-static const char *wide_or(Speller *speller, const PlanReduction *reduction, const char *call)
+static int reduction_index(const Plan *plan, const PlanReduction *reduction)
 {
-    bool gpu = speller->plan->target->gpu;
-    if (!page_wide_fold(reduction) && !gpu)
-        return call;
-    return arena_printf(speller->arena, "wide ? %s_wide(row%s) : %s", page_reduction_name(speller, reduction),
-                        gpu ? ", part" : "", call);
+    return (int)(reduction - plan->reduction);
+}
+
+/* How row_values() gets a reduction: from the threads that share the row, or alone; on a GPU also from other
+ * kernels. */
+static const char *chosen_call(Speller *speller, const PlanReduction *reduction, const char *call)
+{
+    Arena *arena = speller->arena;
+    const char *name = page_reduction_name(speller, reduction);
+    if (speller->plan->target->gpu)
+        return arena_printf(arena,
+                            "how >= 2 ? (float)known[%d] : (float)(how == 1 ? %s_wide(row, part) : %s)",
+                            reduction_index(speller->plan, reduction), name, call);
+    return page_wide_fold(reduction) ? arena_printf(arena, "wide ? %s_wide(row) : %s", name, call) : call;
 }
 
 static void add_reduction(Speller *speller, json_t *lines, const PlanReduction *reduction, bool member)
@@ -299,8 +308,9 @@ static void add_reduction(Speller *speller, json_t *lines, const PlanReduction *
     Arena *arena = speller->arena;
     const char *name = page_reduction_name(speller, reduction);
     const char *call = page_node_call(speller, reduction, reduction->root, "span_of(0, row->count, 1)");
-    const char *value = wide_or(speller, reduction, call);
-    if (spell_is_wide(speller, reduction->reduce)) /* rounded to binary32 once, at the end */
+    const char *value = chosen_call(speller, reduction, call);
+    if (spell_is_wide(speller, reduction->reduce) &&
+        !speller->plan->target->gpu) /* rounded to binary32 once, at the end */
         value = arena_printf(arena, "(float)(%s)", value);
     spell_line(lines, arena_printf(arena, "const float %s = %s;", name, value),
                reduction->reduce->where.line);
@@ -357,7 +367,7 @@ static void add_row_outputs(Speller *speller, json_t *lines)
         bool named = value->kind == EXPR_OP && value->op != OP_ROUNDED;
         spell_line(lines,
                    arena_printf(speller->arena, "%s%s[%s] = %s;",
-                                speller->plan->target->gpu ? "if (row->own == 0)\n    " : "",
+                                speller->plan->target->gpu ? "if (how != 2 && row->own == 0)\n    " : "",
                                 spell_name(speller, output->name), page_offset(speller, output),
                                 named ? spell_row_name(speller, value) : spell_row_value(speller, value)),
                    value->where.line);
@@ -511,7 +521,7 @@ static void add_kernel(Speller *speller, json_t *data, Signature signature, json
     bool serial_rows = plan->reductions > 0 && term_has(plan->tree, TERM_COMPLETION, false);
     bool wide = shares_rows(speller) && plan->axis >= 0;
     void_unused(speller, rows, signature.arguments);
-    void_unused(speller, rows, plan->target->gpu ? "r, wide, part" : "r, wide");
+    void_unused(speller, rows, plan->target->gpu ? "r, how, part, known" : "r, wide");
     if (page_streams(speller))
         void_unused(speller, rows, "stream");
     json_object_set_new(data, "row_lines", rows);
@@ -552,12 +562,19 @@ static json_t *includes(Speller *speller, bool uses_omp)
 }
 
 /* Partials of a block are kept in the widest state of any reduction: widening and narrowing back is exact. */
+bool page_wide_state(const Plan *plan)
+{
+    if (plan->accumulator != ACCUMULATOR_F64)
+        return false;
+    for (int r = 0; r < plan->reductions; r++)
+        if (plan->reduction[r].reduce->reduce == REDUCE_SUM)
+            return true;
+    return false;
+}
+
 const char *page_part_type(Speller *speller)
 {
-    for (int r = 0; r < speller->plan->reductions; r++)
-        if (spell_is_wide(speller, speller->plan->reduction[r].reduce))
-            return "double";
-    return "float";
+    return page_wide_state(speller->plan) ? "double" : "float";
 }
 
 static void add_gpu(Speller *speller, json_t *data, const char *symbol)
@@ -568,7 +585,10 @@ static void add_gpu(Speller *speller, json_t *data, const char *symbol)
     set(data, "row_out", strcmp(speller->plan->target->name, "metal") ? "Row *row" : "thread Row *row");
     set(data, "part_param",
         words_spell(speller->arena, speller->scalar, "part_param", page_part_type(speller), NULL, NULL));
+    set(data, "known_param",
+        words_spell(speller->arena, speller->scalar, "known_param", page_part_type(speller), NULL, NULL));
     json_object_set_new(data, "entries", page_entries(speller, symbol));
+    page_add_long_rows(speller, symbol, data);
 }
 
 json_t *page_data_of_plan(Speller *speller, const char *symbol)

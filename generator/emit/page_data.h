@@ -12,9 +12,14 @@ json_t *page_reductions(Speller *speller, bool *chunks, bool *lanes); /* page_re
 json_t *page_vector(Speller *speller, const PlanReduction *reduction,
                     const PlanNode *node);                                                 /* page_vector.c */
 json_t *page_warp(Speller *speller, const PlanReduction *reduction, const PlanNode *node); /* page_warp.c */
-const char *page_part_type(Speller *speller);               /* of a block's shared partials */
-json_t *page_entries(Speller *speller, const char *symbol); /* entry points of a GPU source: page_entries.c */
-json_t *page_outputs(Speller *speller);                     /* page_outputs.c */
+bool page_wide_state(const Plan *plan);       /* some reduction accumulates in binary64 */
+const char *page_part_type(Speller *speller); /* of a block's shared partials */
+json_t *page_entries(Speller *speller, const char *symbol);
+bool page_has_long_rows(const Plan *plan); /* one row can be spread over many blocks */
+void page_add_long_rows(Speller *speller, const char *symbol, json_t *data);
+void page_add_join(Speller *speller, const PlanReduction *reduction, json_t *record);
+/* page_reductions.c */                 /* entry points of a GPU source: page_entries.c */
+json_t *page_outputs(Speller *speller); /* page_outputs.c */
 
 /* What a pass that computes `roots` reads from outside: records {type, name, value} of pointers and of values
  * constant over the row; as locals, as parameters ("const float *x, ") and as arguments ("x, ") of a function

@@ -19,7 +19,8 @@ static void add(Head *head, const char *type, const char *reference, const char 
 {
     Arena *arena = head->speller->arena;
     bool metal = !strcmp(head->speller->plan->target->name, "metal");
-    name = spell_name(head->speller, name);
+    if (strcmp(name, "at_row"))
+        name = spell_name(head->speller, name);
     const char *place = metal ? arena_printf(arena, " [[buffer(%d)]]", head->buffers) : "";
     const char *comma = head->buffers ? ", " : "";
     head->text = arena_printf(arena, "%s%s%s%s%s", head->text, comma, metal ? reference : type, name, place);
@@ -92,6 +93,64 @@ static json_t *entry(Speller *speller, const char *name, bool wide, const char *
     json_object_set_new(record, "wide", json_boolean(wide));
     json_object_set_new(record, "lines", entry_lines(speller, shares));
     return record;
+}
+
+/* ---- long rows ---- */
+
+enum { VALUES = 16 }; /* places of the workspace for reductions' values */
+
+bool page_has_long_rows(const Plan *plan)
+{
+    if (!plan->reductions || plan->axis < 0)
+        return false;
+    for (int r = 0; r < plan->reductions; r++)
+        if (!page_wide_fold(&plan->reduction[r]))
+            return false;
+    return true;
+}
+
+static const char *long_head(Speller *speller, const char *name)
+{
+    const char *type = page_part_type(speller);
+    Head head = head_of(speller);
+    add(&head, "size_t ", "constant ulong &", "at_row");
+    head.text = arena_printf(speller->arena, "%s", head.text);
+    bool metal = !strcmp(speller->plan->target->name, "metal");
+    head.text = metal ? arena_printf(speller->arena, "%s, device %s *workspace [[buffer(%d)]]", head.text,
+                                     type, head.buffers)
+                      : arena_printf(speller->arena, "%s, %s *workspace", head.text, type);
+    return declaration(speller, name, head);
+}
+
+static void add_long_reduction(Speller *speller, const char *symbol, int index, json_t *record)
+{
+    Arena *arena = speller->arena;
+    bool shares = strcmp(json_string_value(json_object_get(record, "wide_kind")), "seq") != 0;
+    page_add_join(speller, &speller->plan->reduction[index], record);
+    json_object_set_new(record, "index", json_integer(index));
+    set(record, "part_head", long_head(speller, arena_printf(arena, "%s_part%d", symbol, index)));
+    set(record, "join_head", long_head(speller, arena_printf(arena, "%s_join%d", symbol, index)));
+    json_object_set_new(record, "part_lines", entry_lines(speller, false));
+    json_object_set_new(record, "join_lines", entry_lines(speller, shares));
+    const char *partials =
+        words_spell(arena, speller->scalar, "partials_param", page_part_type(speller), NULL, NULL);
+    set(record, "partials", arena_printf(arena, "%s = workspace + %d;", partials, VALUES));
+}
+
+void page_add_long_rows(Speller *speller, const char *symbol, json_t *data)
+{
+    bool has = page_has_long_rows(speller->plan);
+    json_object_set_new(data, "long_rows", json_boolean(has));
+    if (!has)
+        return;
+    for (int r = 0; r < speller->plan->reductions; r++)
+        add_long_reduction(speller, symbol, r,
+                           json_array_get(json_object_get(data, "reductions"), (size_t)r));
+    json_object_set_new(data, "values", json_integer(VALUES));
+    set(data, "long_arguments", head_of(speller).arguments);
+    set(data, "no_part", part_argument(speller, false));
+    set(data, "output_head", long_head(speller, arena_printf(speller->arena, "%s_output", symbol)));
+    json_object_set_new(data, "output_lines", entry_lines(speller, false));
 }
 
 json_t *page_entries(Speller *speller, const char *symbol)

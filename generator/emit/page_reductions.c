@@ -382,3 +382,50 @@ json_t *page_kinds(Speller *speller)
         json_array_append_new(records, kind_record(speller, (ReduceKind)kind));
     return records;
 }
+
+/* ---- partials that lie in memory, in index order: a GPU's long rows ---- */
+
+static void add_join_node(Speller *speller, const PlanReduction *reduction, const PlanNode *fold,
+                          json_t *nodes)
+{
+    Arena *arena = speller->arena;
+    json_t *record = json_object();
+    const char *type = spell_state_type(speller, reduction->reduce, false);
+    (void)type;
+    set(record, "page", term_rows[fold->term->kind].name);
+    set(record, "name", arena_printf(arena, "%s_join", page_reduction_name(speller, reduction)));
+    set(record, "params",
+        arena_printf(
+            arena, "%s, Span s",
+            words_spell(arena, speller->scalar, "partials_param", page_part_type(speller), NULL, NULL)));
+    set(record, "span", "s");
+    json_object_set_new(record, "leaves", json_false());
+    set(record, "item", "partials[k]");
+    set(record, "item_first", "partials[s.first]");
+    set(record, "join_item",
+        join(speller, reduction, "acc",
+             spell_is_wide(speller, reduction->reduce) ? "partials[k]" : "(float)partials[k]"));
+    set(record, "comment",
+        arena_printf(arena, "%s over partials in memory", term_rows[fold->term->kind].name));
+    json_array_append_new(nodes, record);
+}
+
+void page_add_join(Speller *speller, const PlanReduction *reduction, json_t *record)
+{
+    const PlanNode *fold = page_wide_fold(reduction);
+    json_t *nodes = json_array(), *spans = json_array();
+    size_t i;
+    json_t *line;
+    add_join_node(speller, reduction, fold, nodes);
+    json_object_set_new(record, "join_nodes", nodes);
+    json_array_foreach(json_object_get(record, "wide_spans"), i, line)
+    {
+        const char *text = json_string_value(json_object_get(line, "text"));
+        spell_line(spans, strstr(text, "row->count") ? "Span s = {0, row.count, 1, 0};" : text, 0);
+    }
+    json_object_set_new(record, "long_spans", spans);
+    const char *item = json_string_value(json_object_get(record, "wide_item"));
+    const char *row = strstr(item, "(row, ");
+    set(record, "long_item",
+        arena_printf(speller->arena, "%.*s(&row, %s", (int)(row - item), item, row + strlen("(row, ")));
+}

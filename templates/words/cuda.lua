@@ -74,6 +74,8 @@ return {
     global = "float *",
     global_const = "const float *",
     inline = "static __device__ inline",
+    known_param = "const $1 *known",
+    partials_param = "const $1 *partials",
     part_param = "$1 *part",
     part_template = "",
     row_param = "const Row *row",

@@ -66,6 +66,8 @@ return {
     global = "device float *",
     global_const = "device const float *",
     inline = "static inline",
+    known_param = "device const $1 *known",
+    partials_param = "device const $1 *partials",
     part_param = "Part part",
     part_template = "template <typename Part> /* a pointer to threadgroup memory */",
     row_param = "thread const Row *row",
