@@ -142,9 +142,18 @@ static const bool *pass_reads(Speller *speller)
     return read;
 }
 
-bool page_is_member(Speller *speller, const Expr *expr)
+bool page_reads_in_outputs(Speller *speller, const Expr *input)
 {
-    return pass_reads(speller)[expr->id] && !spell_varies(speller, expr);
+    const Plan *plan = speller->plan;
+    size_t nodes = (size_t)plan->op->nodes;
+    bool *read = ARENA_ARRAY(speller->arena, bool, nodes), *seen = ARENA_ARRAY(speller->arena, bool, nodes);
+    const Expr *kept = NULL;
+    for (int r = 0; r < plan->reductions; r++)
+        kept = plan->reduction[r].kept ? plan->reduction[r].kept : kept;
+    for (int o = 0; o < plan->op->outputs; o++)
+        if (spell_varies(speller, plan->op->output[o].value))
+            visit_reads(speller, plan->op->output[o].value, kept, seen, note_member, read);
+    return read[input->id];
 }
 
 static bool keeps(const Plan *plan)

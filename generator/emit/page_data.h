@@ -43,9 +43,8 @@ const PlanNode *page_wide_fold(const PlanReduction *reduction);
 
 bool page_streams(const Speller *speller); /* outputs can be stored around the cache */
 bool page_uses_auto_parts(const Plan *plan);
-/* Does some pass read this value, which is constant over a row? Then it is a member of Row. */
-bool page_is_member(Speller *speller, const Expr *expr);
-bool page_has_outputs(const Speller *speller); /* some output varies along the axis */
+bool page_reads_in_outputs(Speller *speller, const Expr *input); /* the last pass reads this input */
+bool page_has_outputs(const Speller *speller);                   /* some output varies along the axis */
 /* Place of the current row in a tensor: "(at_m * n + at_n) * k". */
 const char *page_offset(Speller *speller, const Tensor *tensor);
 

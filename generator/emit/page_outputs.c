@@ -144,6 +144,38 @@ static json_t *unrolled_calls(Speller *speller, const json_t *reads)
     return lines;
 }
 
+enum { CACHE_LINE = 16 }; /* binary32 elements */
+
+/* Stores around the cache, one line of it at a time. */
+static json_t *stream_calls(Speller *speller, const json_t *reads)
+{
+    json_t *lines = json_array();
+    for (int at = 0; at < CACHE_LINE; at += speller->plan->target->width) {
+        const char *index = at ? arena_printf(speller->arena, "i + %d", at) : "i";
+        spell_line(lines, vector_call(speller, stream, reads, index, NULL), 0);
+    }
+    return lines;
+}
+
+/* Inputs that have other values in the next row, which lies one row's length ahead. */
+static json_t *prefetches(Speller *speller)
+{
+    const Plan *plan = speller->plan;
+    json_t *lines = json_array();
+    for (int i = 0; i < plan->op->nodes; i++) {
+        const Expr *expr = plan->op->node[i];
+        if (expr->kind != EXPR_INPUT || !plan->reached[i] || !spell_varies(speller, expr))
+            continue;
+        const Tensor *input = &plan->op->input[expr->index];
+        if (input->rank > 1 && page_reads_in_outputs(speller, expr))
+            spell_line(lines,
+                       words_spell(speller->arena, speller->vector, "prefetch",
+                                   spell_name(speller, input->name), "i + row->count", NULL),
+                       0);
+    }
+    return lines;
+}
+
 static void add_vector_lines(Speller *speller, json_t *record, const json_t *reads)
 {
     int width = speller->plan->target->width;
@@ -160,7 +192,9 @@ static void add_vector_lines(Speller *speller, json_t *record, const json_t *rea
     set(record, "head",
         vector_call(speller, live, reads, "i",
                     words_spell(arena, speller->vector, "live", "head", NULL, NULL)));
-    set(record, "stream", vector_call(speller, stream, reads, "i", NULL));
+    json_object_set_new(record, "line", json_integer(CACHE_LINE));
+    json_object_set_new(record, "ahead", prefetches(speller));
+    json_object_set_new(record, "stream", stream_calls(speller, reads));
     set(record, "pointer", spell_name(speller, first_varying_output(speller)->name));
 }
 

@@ -21,8 +21,14 @@ $ if outputs.streams then
         size_t head = -(uintptr_t)(${outputs.pointer} + i) / sizeof(float) % ${outputs.width};
         head = head < last - i ? head : last - i;
         ${outputs.head}
-        for (i += head; last - i >= ${outputs.width}; i += ${outputs.width})
-            ${outputs.stream}
+        for (i += head; last - i >= ${outputs.line}; i += ${outputs.line}) {
+$ for l in outputs.ahead do
+            ${l.text} /* reads of the next row overlap with the stores of this one */
+$ end
+$ for l in outputs.stream do
+            ${l.text}
+$ end
+        }
     }
 $ end
 $ if outputs.vector then
