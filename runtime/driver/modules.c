@@ -19,6 +19,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <nettle/sha2.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -183,6 +184,24 @@ static const char *make_folder(Arena *arena, const char *path)
     return NULL;
 }
 
+/* The engine names the source by its whole path, which tells a reader nothing and hides its map of lines. */
+static const char *without_folder(Arena *arena, const char *source, const char *text)
+{
+    char whole[PATH_MAX];
+    if (!realpath(source, whole)) {
+        return text;
+    }
+    *(strrchr(whole, '/') + 1) = 0;
+    Buffer out = {0};
+    for (const char *at; (at = strstr(text, whole)) != NULL; text = at + strlen(whole)) {
+        buffer_append_string(&out, arena_copy_bytes(arena, text, (size_t)(at - text)));
+    }
+    buffer_append_string(&out, text);
+    const char *result = arena_copy(arena, buffer_string(&out));
+    buffer_destroy(&out);
+    return result;
+}
+
 static const char *explain(Arena *arena, const char *source, const char *why)
 {
     const char *slash = strrchr(source, '/'), *newline = strchr(why, '\n');
@@ -190,7 +209,8 @@ static const char *explain(Arena *arena, const char *source, const char *why)
         return why;
     }
     const char *folder = slash ? arena_copy_bytes(arena, source, (size_t)(slash - source)) : ".";
-    return explain_compiler_output(arena, folder, slash ? slash + 1 : source, newline + 1);
+    return explain_compiler_output(arena, folder, slash ? slash + 1 : source,
+                                   without_folder(arena, source, newline + 1));
 }
 
 static const char *strip(Arena *arena, const char *path, const char *ending)
