@@ -160,6 +160,7 @@ build_tool() {
   mkdir -p out/bin
   place samebits
   [ ! -f "$build/runtime/peer/samebits-peer-onednn" ] || place runtime/peer/samebits-peer-onednn
+  place runtime/runner/samebits-runner
 }
 
 # Through a new file: a running program keeps the old one.

@@ -2,6 +2,7 @@
 #include "emit/emit.h"
 
 #include "emit/ninja.h"
+#include "emit/page_data.h"
 
 static json_t *argument(const char *name, const char *kind, const char *type)
 {
@@ -34,6 +35,63 @@ static json_t *arguments(const Operator *op)
     return list;
 }
 
+static json_t *cpu_launch(Arena *arena, const Variant *variant)
+{
+    return json_pack("{s:s, s:s, s:s}", "kind", "cpu", "threads", "openmp", "compile",
+                     build_command_text(arena, variant, 0));
+}
+
+static json_t *entry_point(Arena *arena, const Variant *variant, const char *suffix, const char *role)
+{
+    return json_pack("{s:s, s:s}", "name", arena_printf(arena, "%s%s", variant->symbol, suffix), "role",
+                     role);
+}
+
+/* How many partials a long row has: the cuts from the row down, each taking the number of items and giving
+ * that of parts. */
+static json_t *cuts_of(const Term *tree)
+{
+    json_t *cuts = json_array();
+    for (; term_rows[tree->kind].has_parts; tree = tree->outer)
+        json_array_append_new(
+            cuts, json_pack("{s:s, s:I}", "cut", term_rows[tree->kind].name, "size", (json_int_t)tree->size));
+    return cuts;
+}
+
+static void add_long_rows(Arena *arena, const Variant *variant, const Plan *plan, json_t *launch)
+{
+    json_t *kernels = json_object_get(launch, "kernels"), *partials = json_array();
+    for (int r = 0; r < plan->reductions; r++) {
+        json_t *part = entry_point(arena, variant, arena_printf(arena, "_part%d", r), "part");
+        json_t *join = entry_point(arena, variant, arena_printf(arena, "_join%d", r), "join");
+        json_object_set_new(part, "reduction", json_integer(r));
+        json_object_set_new(join, "reduction", json_integer(r));
+        json_array_append_new(kernels, part);
+        json_array_append_new(kernels, join);
+        json_array_append_new(partials, cuts_of(plan->reduction[r].tree));
+    }
+    json_array_append_new(kernels, entry_point(arena, variant, "_output", "output"));
+    json_object_set_new(launch, "workspace",
+                        json_pack("{s:s, s:i, s:o}", "type", page_wide_state(plan) ? "double" : "float",
+                                  "values", 16, "partials", partials));
+}
+
+/* Entry points; which threads share a row is schedule and changes no bit. rows: a block per row; warps: a
+ * warp per row; part, join (one block) and output: one long row over many blocks, in this order, with the
+ * row's number and the workspace as last arguments. */
+static json_t *gpu_launch(Arena *arena, const Variant *variant)
+{
+    const char *why = NULL;
+    const Plan *plan = plan_lower(arena, variant, &why);
+    json_t *launch = json_pack("{s:s, s:o, s:s}", "kind", variant->target->name, "kernels", json_array(),
+                               "compile", build_command_text(arena, variant, 0));
+    json_array_append_new(json_object_get(launch, "kernels"), entry_point(arena, variant, "", "rows"));
+    json_array_append_new(json_object_get(launch, "kernels"), entry_point(arena, variant, "_warp", "warps"));
+    if (plan && page_has_long_rows(plan))
+        add_long_rows(arena, variant, plan, launch);
+    return launch;
+}
+
 json_t *emit_manifest_variant(Arena *arena, const Variant *variant)
 {
     json_t *record = json_pack(
@@ -46,8 +104,7 @@ json_t *emit_manifest_variant(Arena *arena, const Variant *variant)
         json_object_set_new(record, "label", json_string(variant->label));
     json_object_set_new(record, "args", arguments(variant->op));
     json_object_set_new(record, "launch",
-                        json_pack("{s:s, s:s, s:s}", "kind", "cpu", "threads", "openmp", "compile",
-                                  build_command_text(arena, variant, 0)));
+                        variant->target->gpu ? gpu_launch(arena, variant) : cpu_launch(arena, variant));
     json_object_set_new(record, "schedule",
                         json_pack("{s:i, s:I}", "unroll", variant->schedule.unroll, "stream_bytes",
                                   (json_int_t)variant->schedule.stream_bytes));

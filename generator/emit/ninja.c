@@ -108,11 +108,15 @@ static void append_variants(Buffer *text, const Family *family, const Build *row
 {
     buffer_append_string(text, "\n");
     for (int v = 0; v < family->variants; v++) {
-        append_object(text, &family->variant[v], row);
+        if (!family->variant[v].target->gpu) {
+            append_object(text, &family->variant[v], row);
+        }
     }
     buffer_printf(text, "build %s: phony", row->name);
     for (int v = 0; v < family->variants; v++) {
-        buffer_printf(text, " obj/%s/%s.so", row->name, family->variant[v].id);
+        if (!family->variant[v].target->gpu) {
+            buffer_printf(text, " obj/%s/%s.so", row->name, family->variant[v].id);
+        }
     }
     buffer_append_string(text, "\n");
 }
@@ -198,6 +202,12 @@ const char *build_write_ninja(const Family *family, const char *out_dir)
 
 const char *build_command_text(Arena *arena, const Variant *variant, int build)
 {
+    if (strcmp(variant->target->name, "cuda") == 0) {
+        return arena_printf(arena, "nvcc -arch=sm_80 -ptx -o %s.ptx %s", variant->id, variant->source);
+    }
+    if (strcmp(variant->target->name, "metal") == 0) {
+        return arena_printf(arena, "xcrun -sdk macosx metal -o %s.metallib %s", variant->id, variant->source);
+    }
     const Build *row = &build_rows[build];
     const char *target = variant->target->compile ? variant->target->compile : "";
     const char *space = *target ? " " : "";

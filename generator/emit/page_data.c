@@ -58,7 +58,7 @@ static void note_read(void *context, const Expr *expr)
                                         : spell_name(speller, speller->plan->op->input[expr->index].name);
     const char *value = arena_printf(arena, "row->%s", name);
     if (varies) {
-        add_read(reads, "const float *", name, value);
+        add_read(reads, spell_word(speller, "global_const"), name, value);
         return;
     }
     const Words *words = reads->pass.vector ? speller->vector : speller->scalar;
@@ -73,7 +73,7 @@ json_t *page_reads(Speller *speller, Pass pass, const Expr *const *roots, int co
     for (int i = 0; i < count; i++)
         visit_reads(speller, roots[i], pass.stores_kept ? NULL : pass.kept, seen, note_read, &reads);
     if (pass.stores_kept)
-        add_read(&reads, "float *", "kept", "row->kept");
+        add_read(&reads, spell_word(speller, "global"), "kept", "row->kept");
     return reads.records;
 }
 
@@ -259,12 +259,12 @@ static void add_members(Members *members)
     add_member(members, "size_t ", "count", plan->axis >= 0 ? axis_name(speller) : "1");
     for (int i = 0; i < plan->op->inputs; i++)
         if (is_read(speller, read, i))
-            add_tensor(members, "const float *", &plan->op->input[i]);
+            add_tensor(members, spell_word(speller, "global_const"), &plan->op->input[i]);
     for (int o = 0; o < plan->op->outputs; o++)
         if (spell_varies(speller, plan->op->output[o].value))
-            add_tensor(members, "float *", &plan->op->output[o]);
+            add_tensor(members, spell_word(speller, "global"), &plan->op->output[o]);
     if (keeps(plan))
-        add_member(members, "float *", "kept", kept_place(speller));
+        add_member(members, spell_word(speller, "global"), "kept", kept_place(speller));
     if (page_uses_auto_parts(plan))
         add_member(members, "size_t ", "auto_parts", "auto_parts");
     for (int i = 0; i < plan->op->nodes; i++) {
@@ -294,21 +294,32 @@ void page_row_indices(Speller *speller, json_t *lines)
     }
 }
 
-static const char *wide_or(Speller *speller, const PlanReduction *reduction, const char *call)
+static int reduction_index(const Plan *plan, const PlanReduction *reduction)
 {
-    if (!page_wide_fold(reduction))
-        return call;
-    return arena_printf(speller->arena, "wide ? %s_wide(row) : %s", page_reduction_name(speller, reduction),
-                        call);
+    return (int)(reduction - plan->reduction);
+}
+
+/* How row_values() gets a reduction: from the threads that share the row, or alone; on a GPU also from other
+ * kernels. */
+static const char *chosen_call(Speller *speller, const PlanReduction *reduction, const char *call)
+{
+    Arena *arena = speller->arena;
+    const char *name = page_reduction_name(speller, reduction);
+    if (speller->plan->target->gpu)
+        return arena_printf(arena,
+                            "how >= 2 ? (float)known[%d] : (float)(how == 1 ? %s_wide(row, part) : %s)",
+                            reduction_index(speller->plan, reduction), name, call);
+    return page_wide_fold(reduction) ? arena_printf(arena, "wide ? %s_wide(row) : %s", name, call) : call;
 }
 
 static void add_reduction(Speller *speller, json_t *lines, const PlanReduction *reduction, bool member)
 {
     Arena *arena = speller->arena;
     const char *name = page_reduction_name(speller, reduction);
-    const char *call = page_node_call(speller, reduction, reduction->root, "(Span){0, row->count, 1, 0}");
-    const char *value = wide_or(speller, reduction, call);
-    if (spell_is_wide(speller, reduction->reduce)) /* rounded to binary32 once, at the end */
+    const char *call = page_node_call(speller, reduction, reduction->root, "span_of(0, row->count, 1)");
+    const char *value = chosen_call(speller, reduction, call);
+    if (spell_is_wide(speller, reduction->reduce) &&
+        !speller->plan->target->gpu) /* rounded to binary32 once, at the end */
         value = arena_printf(arena, "(float)(%s)", value);
     spell_line(lines, arena_printf(arena, "const float %s = %s;", name, value),
                reduction->reduce->where.line);
@@ -364,8 +375,9 @@ static void add_row_outputs(Speller *speller, json_t *lines)
         const Expr *value = output->value;
         bool named = value->kind == EXPR_OP && value->op != OP_ROUNDED;
         spell_line(lines,
-                   arena_printf(speller->arena, "%s[%s] = %s;", spell_name(speller, output->name),
-                                page_offset(speller, output),
+                   arena_printf(speller->arena, "%s%s[%s] = %s;",
+                                speller->plan->target->gpu ? "if (how != 2 && row->own == 0)\n    " : "",
+                                spell_name(speller, output->name), page_offset(speller, output),
                                 named ? spell_row_name(speller, value) : spell_row_value(speller, value)),
                    value->where.line);
     }
@@ -403,9 +415,9 @@ static Signature signature_of(Speller *speller)
     const Operator *op = speller->plan->op;
     Signature signature = {speller, "", ""};
     for (int i = 0; i < op->inputs; i++)
-        add_parameter(&signature, "const float *", op->input[i].name);
+        add_parameter(&signature, spell_word(speller, "global_const"), op->input[i].name);
     for (int o = 0; o < op->outputs; o++)
-        add_parameter(&signature, "float *", op->output[o].name);
+        add_parameter(&signature, spell_word(speller, "global"), op->output[o].name);
     for (int d = 0; d < op->dims; d++)
         add_parameter(&signature, "size_t ", op->dim[d]);
     for (int p = 0; p < op->params; p++)
@@ -518,7 +530,7 @@ static void add_kernel(Speller *speller, json_t *data, Signature signature, json
     bool serial_rows = plan->reductions > 0 && term_has(plan->tree, TERM_COMPLETION, false);
     bool wide = shares_rows(speller) && plan->axis >= 0;
     void_unused(speller, rows, signature.arguments);
-    void_unused(speller, rows, "r, wide");
+    void_unused(speller, rows, plan->target->gpu ? "r, how, part, known" : "r, wide");
     if (page_streams(speller))
         void_unused(speller, rows, "stream");
     json_object_set_new(data, "row_lines", rows);
@@ -558,6 +570,36 @@ static json_t *includes(Speller *speller, bool uses_omp)
     return list;
 }
 
+/* Partials of a block are kept in the widest state of any reduction: widening and narrowing back is exact. */
+bool page_wide_state(const Plan *plan)
+{
+    if (plan->accumulator != ACCUMULATOR_F64)
+        return false;
+    for (int r = 0; r < plan->reductions; r++)
+        if (plan->reduction[r].reduce->reduce == REDUCE_SUM)
+            return true;
+    return false;
+}
+
+const char *page_part_type(Speller *speller)
+{
+    return page_wide_state(speller->plan) ? "double" : "float";
+}
+
+static void add_gpu(Speller *speller, json_t *data, const char *symbol)
+{
+    static const char *const words[] = {"block_barrier", "part_template", "warp_barrier"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        set(data, words[i], spell_word(speller, words[i]));
+    set(data, "row_out", strcmp(speller->plan->target->name, "metal") ? "Row *row" : "thread Row *row");
+    set(data, "part_param",
+        words_spell(speller->arena, speller->scalar, "part_param", page_part_type(speller), NULL, NULL));
+    set(data, "known_param",
+        words_spell(speller->arena, speller->scalar, "known_param", page_part_type(speller), NULL, NULL));
+    json_object_set_new(data, "entries", page_entries(speller, symbol));
+    page_add_long_rows(speller, symbol, data);
+}
+
 json_t *page_data_of_plan(Speller *speller, const char *symbol)
 {
     bool chunks = false, lanes = false;
@@ -578,7 +620,13 @@ json_t *page_data_of_plan(Speller *speller, const char *symbol)
     set_flag(data, "spans", speller->plan->reductions > 0);
     set_flag(data, "chunks", chunks);
     set_flag(data, "lanes", lanes);
-    json_object_set_new(data, "panel", json_integer(PAGE_PANEL));
+    if (speller->plan->target->gpu)
+        add_gpu(speller, data, symbol);
+    set(data, "inline", spell_word(speller, "inline"));
+    set(data, "row_param", spell_word(speller, "row_param"));
+    set(data, "thread", spell_word(speller, "thread"));
+    json_object_set_new(data, "panel",
+                        json_integer(speller->plan->target->gpu ? PAGE_BLOCK_PANEL : PAGE_PANEL));
     json_object_set_new(data, "classes", json_integer(PAGE_CLASSES));
     json_object_set_new(data, "includes",
                         includes(speller, json_is_true(json_object_get(data, "wide")) ||

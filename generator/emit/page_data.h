@@ -10,8 +10,16 @@ json_t *page_data_of_plan(Speller *speller, const char *symbol);
 /* The parts, each in its own file. */
 json_t *page_reductions(Speller *speller, bool *chunks, bool *lanes); /* page_reductions.c */
 json_t *page_vector(Speller *speller, const PlanReduction *reduction,
-                    const PlanNode *node); /* page_vector.c */
-json_t *page_outputs(Speller *speller);    /* page_outputs.c */
+                    const PlanNode *node);                                                 /* page_vector.c */
+json_t *page_warp(Speller *speller, const PlanReduction *reduction, const PlanNode *node); /* page_warp.c */
+bool page_wide_state(const Plan *plan);       /* some reduction accumulates in binary64 */
+const char *page_part_type(Speller *speller); /* of a block's shared partials */
+json_t *page_entries(Speller *speller, const char *symbol);
+bool page_has_long_rows(const Plan *plan); /* one row can be spread over many blocks */
+void page_add_long_rows(Speller *speller, const char *symbol, json_t *data);
+void page_add_join(Speller *speller, const PlanReduction *reduction, json_t *record);
+/* page_reductions.c */                 /* entry points of a GPU source: page_entries.c */
+json_t *page_outputs(Speller *speller); /* page_outputs.c */
 
 /* What a pass that computes `roots` reads from outside: records {type, name, value} of pointers and of values
  * constant over the row; as locals, as parameters ("const float *x, ") and as arguments ("x, ") of a function
@@ -49,6 +57,7 @@ enum {
     PAGE_SHORT_ROW = 1024,
     PAGE_MANY_ROWS = 64,
     PAGE_PANEL = 4096,
+    PAGE_BLOCK_PANEL = 1024,
     PAGE_CLASSES = 64,
     PAGE_WIDE_FROM = 65536,
     PAGE_PARALLEL_FROM = 16384

@@ -33,7 +33,7 @@ bool page_streams(const Speller *speller)
 {
     const Plan *plan = speller->plan;
     return !kept_value(plan) && plan->schedule.stream_bytes > 0 && plan->target->width > 1 &&
-           plan->unit_stride && varying_outputs(speller) == 1;
+           !plan->target->gpu && plan->unit_stride && varying_outputs(speller) == 1;
 }
 
 static const char *store_word(Pass pass, bool stream)
@@ -90,8 +90,8 @@ static json_t *output_reads(Speller *speller, Pass pass)
         if (spell_varies(speller, op->output[o].value)) {
             const char *name = spell_name(speller, op->output[o].name);
             const char *value = arena_printf(speller->arena, "row->%s", name);
-            json_array_append_new(
-                reads, json_pack("{s:s, s:s, s:s}", "type", "float *", "name", name, "value", value));
+            json_array_append_new(reads, json_pack("{s:s, s:s, s:s}", "type", spell_word(speller, "global"),
+                                                   "name", name, "value", value));
         }
     return reads;
 }
@@ -200,7 +200,8 @@ static void add_vector_lines(Speller *speller, json_t *record, const json_t *rea
 
 json_t *page_outputs(Speller *speller)
 {
-    bool vector = speller->plan->target->width > 1 && speller->plan->unit_stride;
+    bool vector =
+        speller->plan->target->width > 1 && speller->plan->unit_stride && !speller->plan->target->gpu;
     Pass pass = {vector, false, "i", kept_value(speller->plan), false};
     json_t *record = json_object(), *reads = output_reads(speller, pass);
     json_object_set_new(record, "vector", json_boolean(vector));

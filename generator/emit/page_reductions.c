@@ -40,10 +40,10 @@ static const char *enclosing(Speller *speller, const PlanNode *node, int depth)
 static const char *parameters(Speller *speller, const PlanReduction *reduction, const PlanNode *node,
                               int depth)
 {
-    const char *text = "const Row *row";
+    const char *text = spell_word(speller, "row_param");
     if (node->in_array)
-        text = arena_printf(speller->arena, "const %s *lane",
-                            spell_state_type(speller, reduction->reduce, false));
+        text = words_spell(speller->arena, speller->scalar, "array_param",
+                           spell_state_type(speller, reduction->reduce, false), NULL, NULL);
     for (int d = 0; d <= depth; d++)
         text = arena_printf(speller->arena, "%s, Span %s", text, span_name(speller->arena, d));
     return text;
@@ -63,7 +63,7 @@ const char *page_fold_lanes(Speller *speller, const PlanReduction *reduction, co
         return arena_printf(arena, "%s_halve(lane, %d)", reduce_rows[reduction->reduce->reduce].name,
                             vector->left);
     return page_node_call(speller, reduction, vector->outer,
-                          arena_printf(arena, "(Span){0, %d, 1, 0}", vector->left));
+                          arena_printf(arena, "span_of(0, %d, 1)", vector->left));
 }
 
 const char *page_node_call(Speller *speller, const PlanReduction *reduction, const PlanNode *node,
@@ -176,7 +176,7 @@ static json_t *cut_record(Speller *speller, const PlanReduction *reduction, cons
 {
     json_t *record = json_object();
     const char *span = span_name(speller->arena, cut->depth);
-    const char *parts = arena_printf(speller->arena, "(Span){0, %s, 1, 0}", parts_of(speller, cut));
+    const char *parts = arena_printf(speller->arena, "span_of(0, %s, 1)", parts_of(speller, cut));
     set(record, "page", "cut");
     set(record, "params", parameters(speller, reduction, cut, cut->depth));
     set(record, "set_part", set_part(speller, cut));
@@ -224,7 +224,9 @@ static void add_node(NodeList *list, const PlanNode *node)
     } else {
         if (node->left > 1 || node->term->size == 1)
             add_node(list, node->outer);
-        add_record(list, node, page_vector(list->speller, list->reduction, node));
+        add_record(list, node,
+                   (list->speller->plan->target->gpu ? page_warp : page_vector)(list->speller,
+                                                                                list->reduction, node));
     }
 }
 
@@ -308,6 +310,7 @@ static json_t *reduction_record(Speller *speller, const PlanReduction *reduction
     json_object_set_new(record, "scalar_leaves", json_boolean(reduction->scalar_leaves));
     if (reduction->scalar_leaves)
         json_object_set_new(record, "leaf", leaf_lines(speller, reduction));
+    set(record, "root", page_node_call(speller, reduction, reduction->root, "span_of(0, row->count, 1)"));
     add_wide(speller, reduction, record);
     return record;
 }
@@ -368,7 +371,7 @@ static json_t *kind_record(Speller *speller, ReduceKind kind)
         return record;
     set(record, "state", spell_state_type(speller, first->reduce, false));
     set(record, "join_stack", join(speller, first, "stack[*depth]", "p"));
-    set(record, "join_lanes", join(speller, first, "lane[i]", "lane[i + half]"));
+    set(record, "join_lanes", join(speller, first, "lane[i]", "lane[i + apart]"));
     return record;
 }
 
@@ -378,4 +381,51 @@ json_t *page_kinds(Speller *speller)
     for (int kind = 0; kind < REDUCE_KINDS; kind++)
         json_array_append_new(records, kind_record(speller, (ReduceKind)kind));
     return records;
+}
+
+/* ---- partials that lie in memory, in index order: a GPU's long rows ---- */
+
+static void add_join_node(Speller *speller, const PlanReduction *reduction, const PlanNode *fold,
+                          json_t *nodes)
+{
+    Arena *arena = speller->arena;
+    json_t *record = json_object();
+    const char *type = spell_state_type(speller, reduction->reduce, false);
+    (void)type;
+    set(record, "page", term_rows[fold->term->kind].name);
+    set(record, "name", arena_printf(arena, "%s_join", page_reduction_name(speller, reduction)));
+    set(record, "params",
+        arena_printf(
+            arena, "%s, Span s",
+            words_spell(arena, speller->scalar, "partials_param", page_part_type(speller), NULL, NULL)));
+    set(record, "span", "s");
+    json_object_set_new(record, "leaves", json_false());
+    set(record, "item", "partials[k]");
+    set(record, "item_first", "partials[s.first]");
+    set(record, "join_item",
+        join(speller, reduction, "acc",
+             spell_is_wide(speller, reduction->reduce) ? "partials[k]" : "(float)partials[k]"));
+    set(record, "comment",
+        arena_printf(arena, "%s over partials in memory", term_rows[fold->term->kind].name));
+    json_array_append_new(nodes, record);
+}
+
+void page_add_join(Speller *speller, const PlanReduction *reduction, json_t *record)
+{
+    const PlanNode *fold = page_wide_fold(reduction);
+    json_t *nodes = json_array(), *spans = json_array();
+    size_t i;
+    json_t *line;
+    add_join_node(speller, reduction, fold, nodes);
+    json_object_set_new(record, "join_nodes", nodes);
+    json_array_foreach(json_object_get(record, "wide_spans"), i, line)
+    {
+        const char *text = json_string_value(json_object_get(line, "text"));
+        spell_line(spans, strstr(text, "row->count") ? "Span s = {0, row.count, 1, 0};" : text, 0);
+    }
+    json_object_set_new(record, "long_spans", spans);
+    const char *item = json_string_value(json_object_get(record, "wide_item"));
+    const char *row = strstr(item, "(row, ");
+    set(record, "long_item",
+        arena_printf(speller->arena, "%.*s(&row, %s", (int)(row - item), item, row + strlen("(row, ")));
 }

@@ -87,8 +87,15 @@ static bool add_function(Press *press, json_t *functions, const char *page, cons
                          const char *name)
 {
     bool vector = strcmp(name, page) && strstr(name, "x8");
-    json_t *data = json_pack("{s:s, s:s, s:s}", "V", vector ? "__m256" : "float", "I",
-                             vector ? "__m256i" : "int32_t", "name", name);
+    bool gpu = json_object_get(words->pattern, "int_type") != NULL;
+    json_t *data =
+        json_pack("{s:s, s:s, s:s, s:s}", "storage",
+                  gpu ? json_string_value(json_object_get(words->pattern, "inline")) : "static inline", "V",
+                  vector ? "__m256" : "float", "I",
+                  vector ? "__m256i"
+                  : gpu  ? "int"
+                         : "int32_t",
+                  "name", name);
     Expansion expansion = {0};
     const char *path = arena_printf(press->arena, "elementary/%s.c", page);
     bool done = template_expand(press->engine, press->arena, press->diagnostics, path, data, words->pattern,
@@ -156,11 +163,16 @@ static bool add_functions(Press *press, const Speller *speller, json_t *data)
     if (speller->wide_accumulators && speller->vector != speller->scalar &&
         !add_f64x8(press, functions, data))
         return false;
+    char *text = json_dumps(data, 0);
+    if (strstr(text, "shuffle_f64(") || strstr(text, "shuffle_xor_f64("))
+        add_plain_text(press, functions, "gpu/shuffle_f64.c");
+    free(text);
     unsigned vector = speller->vector != speller->scalar ? speller->vector_functions : 0;
     unsigned scalar =
         speller->scalar_functions | (speller->vector == speller->scalar ? speller->vector_functions : 0);
-    if (scalar && !(add_function(press, functions, "bits_of", speller->scalar, "bits_of") &&
-                    add_function(press, functions, "float_of", speller->scalar, "float_of")))
+    if (scalar && !speller->plan->target->gpu &&
+        !(add_function(press, functions, "bits_of", speller->scalar, "bits_of") &&
+          add_function(press, functions, "float_of", speller->scalar, "float_of")))
         return false;
     return add_functions_of(press, functions, scalar, speller->scalar, "f32") &&
            add_functions_of(press, functions, vector, speller->vector, "f32x8");
@@ -168,19 +180,29 @@ static bool add_functions(Press *press, const Speller *speller, json_t *data)
 
 /* ---- sources ---- */
 
+static json_t *preamble(const Target *target)
+{
+    if (strcmp(target->name, "metal"))
+        return json_array();
+    return json_pack("[s, s, s, s]", "#pragma METAL fp math_mode(safe)", "#pragma METAL fp contract(off)",
+                     "#include <metal_stdlib>", "using namespace metal;");
+}
+
 bool press_kernel(Press *press, const Family *family, const Variant *variant, const Plan *plan,
                   Expansion *out)
 {
-    const Words *scalar = vocabulary(press, "c");
-    const Words *vector = plan->target->width > 1 ? vocabulary(press, plan->target->name) : scalar;
+    const char *own = plan->target->name;
+    const Words *scalar = vocabulary(press, plan->target->gpu ? own : "c");
+    const Words *vector = plan->target->width > 1 ? vocabulary(press, own) : scalar;
     if (!scalar || !vector)
         return false;
     Speller speller = {.arena = press->arena, .plan = plan, .scalar = scalar, .vector = vector};
     json_t *data = page_data_of_plan(&speller, variant->symbol);
     json_object_set_new(data, "head", head_of_kernel(press->arena, family, variant));
-    bool done =
-        add_functions(press, &speller, data) &&
-        template_expand(press->engine, press->arena, press->diagnostics, "cpu/rows.c", data, NULL, out);
+    json_object_set_new(data, "preamble", preamble(plan->target));
+    bool done = add_functions(press, &speller, data) &&
+                template_expand(press->engine, press->arena, press->diagnostics,
+                                plan->target->gpu ? "gpu/rows.c" : "cpu/rows.c", data, NULL, out);
     json_decref(data);
     return done;
 }

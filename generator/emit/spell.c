@@ -9,14 +9,16 @@
 
 /* Names that generated sources use themselves: locals, functions, types, and what they call. */
 static const char *const generated_names[] = {
-    "F64x8",  "INFINITY",   "Row",         "Span",    "acc",         "at",          "at_once", "auto_parts",
-    "base",   "begin",      "bits_of",     "carry",   "chunk_at",    "classes",     "count",   "depth",
-    "double", "end",        "fabsf",       "first",   "float_of",    "fma",         "fmaf",    "group",
-    "groups", "half",       "head",        "i",       "int32_t",     "isunordered", "items",   "k",
-    "kept",   "l",          "lane",        "lane_at", "lanes_below", "last",        "left",    "level",
-    "live",   "memcpy",     "one_row",     "outputs", "p",           "part",        "parts",   "r",
-    "row",    "row_values", "rows_in_all", "s",       "size_t",      "sqrtf",       "stack",   "step",
-    "stream", "uint32_t",   "uintptr_t",   "wide",    NULL};
+    "F64x8",     "INFINITY",    "Row",         "Span",   "acc",      "at",      "at_once",    "auto_parts",
+    "base",      "begin",       "bits_of",     "carry",  "chunk_at", "classes", "count",      "depth",
+    "double",    "end",         "fabsf",       "first",  "float_of", "fma",     "fmaf",       "group",
+    "groups",    "apart",       "half",        "thread", "device",   "kernel",  "constant",   "threadgroup",
+    "uint",      "ushort",      "ulong",       "bool",   "vec",      "own",     "sharers",    "head",
+    "i",         "int32_t",     "isunordered", "items",  "k",        "kept",    "l",          "lane",
+    "lane_at",   "lanes_below", "last",        "left",   "level",    "live",    "memcpy",     "one_row",
+    "outputs",   "p",           "part",        "parts",  "r",        "row",     "row_values", "rows_in_all",
+    "s",         "size_t",      "span_of",     "sqrtf",  "stack",    "step",    "stream",     "uint32_t",
+    "uintptr_t", "wide",        NULL};
 
 static bool begins_with_one_of(const char *name, const char *const *prefixes)
 {
@@ -99,6 +101,11 @@ bool spell_varies(const Speller *speller, const Expr *expr)
 static const Words *words_of(const Speller *speller, bool vector)
 {
     return vector ? speller->vector : speller->scalar;
+}
+
+const char *spell_word(Speller *speller, const char *name)
+{
+    return words_spell(speller->arena, speller->scalar, name, NULL, NULL, NULL);
 }
 
 const char *spell_vector_type(Speller *speller, bool vector)
@@ -259,10 +266,11 @@ const char *spell_state_type(const Speller *speller, const Expr *reduce, bool ve
 
 const char *spell_start(Speller *speller, const Expr *reduce, bool vector)
 {
-    static const char *const start[REDUCE_KINDS] = {
-        [REDUCE_MAX] = "-INFINITY", [REDUCE_MIN] = "INFINITY", [REDUCE_SUM] = "0.0f"};
+    if (reduce->reduce != REDUCE_SUM)
+        return word(speller, vector, reduce->reduce == REDUCE_MAX ? "minus_infinity" : "plus_infinity", NULL,
+                    NULL, NULL);
     if (!spell_is_wide(speller, reduce))
-        return word(speller, vector, "const", start[reduce->reduce], NULL, NULL);
+        return word(speller, vector, "const", "0.0f", NULL, NULL);
     speller->wide_accumulators |= vector;
     return word(speller, vector, "const_f64", "0.0", NULL, NULL);
 }

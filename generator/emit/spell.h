@@ -27,6 +27,8 @@ typedef struct Pass {
 const char *spell_name(Speller *speller, const char *name); /* the user's name, clear of the generated ones */
 const char *spell_constant(Arena *arena, float value); /* a C hex float that reads back to the same bits */
 const char *spell_vector_type(Speller *speller, bool vector);
+const char *spell_word(Speller *speller,
+                       const char *word); /* one without arguments, of the scalar vocabulary */
 
 /* Does the value vary from element to element of a pass? */
 bool spell_varies(const Speller *speller, const Expr *expr);

@@ -51,6 +51,13 @@ static const Term *honest_tree(Arena *arena, const Family *family)
     return with_parts(arena, TERM_CHUNK, 64, lanes, leafless(TERM_PAIRWISE));
 }
 
+/* The first variant's target where a CPU runs it. */
+static const Target *control_target(const Family *family)
+{
+    const bool on_cpu = family->variants > 0 && !family->variant[0].target->gpu;
+    return on_cpu ? family->variant[0].target : target_named("c");
+}
+
 static void add(Arena *arena, Family *family, const Operator *op, const char *id, const char *control,
                 const Term *tree)
 {
@@ -60,7 +67,7 @@ static void add(Arena *arena, Family *family, const Operator *op, const char *id
                          .tree = tree,
                          .accumulator = ACCUMULATOR_F32,
                          .dtype = "f32",
-                         .target = family->variants > 0 ? family->variant[0].target : target_named("c"),
+                         .target = control_target(family),
                          .schedule = {4, 32 << 20},
                          .control = control};
     variant_fill_identity(arena, variant, (IdentityParts){0});

@@ -70,11 +70,11 @@ static const PlanNode *lower_cut(Lowering *lowering, const Term *term, Source so
 
 /* Halving stays in registers when the number of lanes is a power of two of at least one vector: item i meets
  * item i + h, which lie in vectors h / width apart, and from h < width on in one vector. */
-static bool folds_in_registers(const Term *term, int width)
+static bool folds_in_registers(const Term *term, const Target *target)
 {
     uint64_t lanes = term->size;
-    return width > 1 && term->outer->kind == TERM_HALVING && lanes % (uint64_t)width == 0 &&
-           (lanes & (lanes - 1)) == 0;
+    bool power_of_two = (lanes & (lanes - 1)) == 0, whole = lanes % (uint64_t)target->width == 0;
+    return target->width > 1 && term->outer->kind == TERM_HALVING && power_of_two && (whole || target->gpu);
 }
 
 static const PlanNode *lower_vector(Lowering *lowering, const Term *term, Source source)
@@ -83,8 +83,8 @@ static const PlanNode *lower_vector(Lowering *lowering, const Term *term, Source
     int lanes = (int)term->size, width = lowering->plan->target->width;
     node->width = width > 1 ? width : lanes;
     node->vectors = (lanes + node->width - 1) / node->width;
-    node->left = folds_in_registers(term, width) ? 1 : lanes;
-    if (width == 1) /* lanes are looped, one leaf at a time */
+    node->left = folds_in_registers(term, lowering->plan->target) ? 1 : lanes;
+    if (width == 1 || lowering->plan->target->gpu) /* a thread steps one leaf at a time */
         lowering->reduction->scalar_leaves = true;
     node->outer = lower_term(lowering, term->outer, (Source){ITEMS_ACCUMULATORS, NULL, 0, true, false, true});
     return node_add(lowering, node);
@@ -317,20 +317,21 @@ static const char *collect_reductions(Plan *plan)
 
 /* A maximum or minimum has the same bits in every order (IEEE 754-2019 maximum is associative and
  * commutative), so which one is schedule: the kernel's fastest. */
-static const Term *free_order(Arena *arena)
+static const Term *free_order(Arena *arena, const Target *target)
 {
-    enum { CHUNK = 65536, LANES = 32 };
+    enum { LANES = 32 };
+    const uint64_t chunk = target->gpu ? 512 : 65536; /* what a thread, or a warp, takes at a time */
     Diagnostics unused;
     Location nowhere = {0};
     diagnostics_init(&unused, arena);
     const Term *lanes = term_with_parts(arena, &unused, nowhere, TERM_LANES, LANES, false, NULL, NULL);
-    return term_with_parts(arena, &unused, nowhere, TERM_CHUNK, CHUNK, false, lanes,
+    return term_with_parts(arena, &unused, nowhere, TERM_CHUNK, chunk, false, lanes,
                            term_leafless(arena, TERM_SEQ));
 }
 
 static const char *lower_reductions(Arena *arena, Plan *plan)
 {
-    const Term *free = free_order(arena);
+    const Term *free = free_order(arena, plan->target);
     for (int r = 0; r < plan->reductions; r++) {
         Lowering lowering = {arena, plan, &plan->reduction[r], NULL};
         PlanReduction *reduction = &plan->reduction[r];
@@ -340,6 +341,17 @@ static const char *lower_reductions(Arena *arena, Plan *plan)
         if (lowering.why)
             return lowering.why;
     }
+    return NULL;
+}
+
+static const char *refuse_target(const Plan *plan)
+{
+    if (!plan->target->gpu)
+        return NULL;
+    if (!term_is_fixed(plan->tree))
+        return "completion and split(auto) are negative controls of CPU targets";
+    if (plan->accumulator == ACCUMULATOR_F64 && !strcmp(plan->target->name, "metal"))
+        return "Metal has no binary64";
     return NULL;
 }
 
@@ -353,7 +365,9 @@ const Plan *plan_lower(Arena *arena, const Variant *variant, const char **why)
     plan->schedule = variant->schedule;
     plan->swapped = variant->control && !strcmp(variant->control, "swapped pair");
     mark_reached(arena, plan);
-    *why = choose_axes(plan);
+    *why = refuse_target(plan);
+    if (!*why)
+        *why = choose_axes(plan);
     if (!*why)
         *why = refuse_partial_outputs(arena, plan);
     if (!*why)

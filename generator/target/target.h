@@ -15,6 +15,7 @@ typedef struct Target {
     const char *extension; /* ".c" */
     const char *compile;   /* flags besides the common ones, "-mavx2 -mfma" */
     const char *cpu_needs; /* space-separated CPU features a run needs, "avx2 fma"; NULL: none */
+    bool gpu;              /* blocks of threads; width is the warp's */
 } Target;
 
 extern const Target target_rows[];

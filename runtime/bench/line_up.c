@@ -131,6 +131,9 @@ static void add_variant(Arena *arena, LineUp *line_up, const Family *family, con
                         .tree = variant->tree,
                         .twin = -1};
     const char *why = target_why_not_here(variant->target);
+    if (variant->target->gpu)
+        why = arena_printf(arena, "no %s device; emulated times mean nothing",
+                           strcmp(variant->target->name, "cuda") == 0 ? "CUDA" : "Metal");
     if (why == NULL)
         why = why_not_verified(arena, verify, variant->id);
     if (why == NULL && access(entry.path, R_OK) != 0)

@@ -200,7 +200,8 @@ static void run_kernel(void *context, FILE *out)
     if (options->threads)
         kernel_set_threads(options->threads);
     kernel_call(kernel, &call->data);
-    why = write_outputs(call);
+    why = kernel_failure(kernel);
+    why = why ? why : write_outputs(call);
     fprintf(out, "%s", why ? why : "");
 }
 
@@ -209,11 +210,15 @@ static void say_done(const Call *call)
     const Operator *op = call->variant->op;
     if (call->stages->options->quiet)
         return;
+    const bool gpu = call->variant->target->gpu;
     if (call->stages->options->json) {
-        printf("{\"id\": \"%s\", \"contract\": \"%s\"}\n", call->variant->id, call->variant->digest);
+        printf("{\"id\": \"%s\", \"contract\": \"%s\", \"trust\": \"%s\"}\n", call->variant->id,
+               call->variant->digest, gpu ? "source emulated" : "run on this CPU");
         return;
     }
     printf("%s\ncontract %s\n", call->variant->id, call->variant->digest);
+    if (gpu)
+        printf("emulated: the kernel's source ran on this CPU, not on a GPU\n");
     for (int o = 0; o < op->outputs; o++)
         printf("%s -> %s\n", op->output[o].name, call->path[o]);
 }

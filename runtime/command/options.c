@@ -10,6 +10,8 @@
 const CommandRow command_rows[] = {
     {"bench", "SPEC... [--figures]",
      "time the variants fairly; --figures: the table of figures this project holds itself to", command_bench},
+    {"bundle", "SPEC... -o DIR",
+     "a folder that checks certificates on another machine with nothing but a driver", command_bundle},
     {"call", "SPEC x=x.npy ... -o y=y.npy", "run one variant on your own NumPy files", command_call},
     {"compile", "SPEC...", "generate, then compile with Ninja", command_compile},
     {"doctor", "", "what this machine can run, and why not the rest", command_doctor},
@@ -19,7 +21,7 @@ const CommandRow command_rows[] = {
     {"list", "operators|terms|targets|variants [SPEC]", "what there is", command_list},
     {"run", "SPEC...", "the main job: generate, compile, verify, bench, report", command_run},
     {"tree", "TERM|SPEC [--leaves N] [--ascii]", "draw the order a term means", command_tree},
-    {"verify", "SPEC...", "check every promise of every variant", command_verify},
+    {"verify", "SPEC... [--against FILE]", "check every promise of every variant", command_verify},
 };
 const int command_count = (int)(sizeof command_rows / sizeof *command_rows);
 
@@ -32,10 +34,12 @@ enum {
     OPTION_SAMPLE,
     OPTION_THREADS,
     OPTION_PRINT,
-    OPTION_VERSION
+    OPTION_VERSION,
+    OPTION_AGAINST
 };
 
-static const struct option long_options[] = {{"ascii", no_argument, NULL, OPTION_ASCII},
+static const struct option long_options[] = {{"against", required_argument, NULL, OPTION_AGAINST},
+                                             {"ascii", no_argument, NULL, OPTION_ASCII},
                                              {"axis", required_argument, NULL, 'a'},
                                              {"figures", no_argument, NULL, OPTION_FIGURES},
                                              {"help", no_argument, NULL, 'h'},
@@ -157,8 +161,8 @@ static bool read_override(Options *options, Arena *arena, const char *text)
 
 static bool read_output(Options *options, Arena *arena, const char *text)
 {
-    if (!strchr(text, '='))
-        return usage(arena, "-o wants NAME=FILE.npy, not '%s'", text);
+    if (!*text)
+        return usage(arena, "-o wants NAME=FILE.npy (bundle: a folder), not '%s'", text);
     if (options->outputs == OPTIONS_OUTPUTS)
         return usage(arena, "more than 8 -o options at '%s'", text);
     options->output[options->outputs++] = text;
@@ -193,6 +197,7 @@ static bool read_option(Options *options, Arena *arena, int option, const char *
     options->figures |= option == OPTION_FIGURES;
     options->ascii |= option == OPTION_ASCII;
     options->print |= option == OPTION_PRINT;
+    options->against = option == OPTION_AGAINST ? value : options->against;
     return true;
 }
 

@@ -17,10 +17,11 @@ typedef struct Options {
     int overrides;
     const char *output[OPTIONS_OUTPUTS]; /* call: "y=y.npy" */
     int outputs;
-    const char *out; /* folder of generated files */
-    long leaves;     /* tree: --leaves */
-    long sample;     /* elementary: --sample; 0: every input */
-    int threads;     /* call: --threads; 0: as OpenMP chooses */
+    const char *against; /* verify: a certificate of another machine */
+    const char *out;     /* folder of generated files */
+    long leaves;         /* tree: --leaves */
+    long sample;         /* elementary: --sample; 0: every input */
+    int threads;         /* call: --threads; 0: as OpenMP chooses */
     bool json, quiet, verbose, help, figures, ascii, print;
 } Options;
 
@@ -39,6 +40,7 @@ extern const CommandRow command_rows[];
 extern const int command_count;
 
 int command_bench(const Options *options, Arena *arena);
+int command_bundle(const Options *options, Arena *arena);
 int command_call(const Options *options, Arena *arena);
 int command_compile(const Options *options, Arena *arena);
 int command_doctor(const Options *options, Arena *arena);

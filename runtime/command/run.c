@@ -2,6 +2,7 @@
 #include "command/stages.h"
 
 #include "bench/figures.h"
+#include "command/bundle.h"
 #include "report/report.h"
 
 #include <string.h>
@@ -77,6 +78,8 @@ int command_run(const Options *options, Arena *arena)
 
 int command_verify(const Options *options, Arena *arena)
 {
+    if (options->against)
+        return command_verify_against(options, arena, options->against);
     return stages_for_each_spec(options, arena, verify);
 }
 

@@ -11,6 +11,7 @@
 
 #include "driver/child.h"
 #include "driver/explain.h"
+#include "driver/modules.h"
 #include "report/progress.h"
 
 #include <stdlib.h>
@@ -52,8 +53,13 @@ typedef struct Run {
 const char *build_object_path(Arena *arena, const Family *family, const Variant *variant, const char *out_dir,
                               int build)
 {
-    return arena_printf(arena, "%s/%s/obj/%s/%s.so", out_dir, family->name, build_rows[build].name,
-                        variant->id);
+    return arena_printf(arena, "%s/%s/obj/%s/%s.so", out_dir, family->name,
+                        build_row_name(variant->target, build), variant->id);
+}
+
+const char *build_row_name(const Target *target, int build)
+{
+    return target->gpu ? module_row_names[build] : build_rows[build].name;
 }
 
 const char *build_baseline_path(Arena *arena, const Family *family, const char *out_dir, int baseline)
@@ -324,7 +330,9 @@ static void add_item(Run *run, const Build *row, const Variant *variant, const c
 static void add_row(Run *run, const Family *family, int row, BuildResult *result)
 {
     for (int v = 0; v < family->variants; v++) {
-        add_item(run, &build_rows[row], &family->variant[v], &result->why[v * build_count + row]);
+        if (!family->variant[v].target->gpu) {
+            add_item(run, &build_rows[row], &family->variant[v], &result->why[v * build_count + row]);
+        }
     }
 }
 
@@ -390,7 +398,8 @@ bool build_run(Arena *arena, Diagnostics *diagnostics, const Family *family, con
         return false;
     }
     const bool ran = run_items(&run, diagnostics, targets);
-    result->compiled = run.compiled;
+    result->compiled =
+        run.compiled + modules_compile(arena, family, out_dir, all_rows, progress, result->why);
     result->seconds = seconds_now() - started;
     return ran;
 }

@@ -9,6 +9,7 @@
 
 /* What compiling gave: parallel to family->variant. why[v * build_count + b] is NULL when the object is
  * there, else the reason
+ * For a GPU's variant b is a row of module_row_names (modules.h).
  * ("skipped: ..." for a missing compiler; compiler's message with generated line, template chain and spec
  * line; hang: time-out; "not asked for"). control_why is parallel to family->control. */
 typedef struct BuildResult {
@@ -29,10 +30,13 @@ bool build_run(Arena *arena, Diagnostics *diagnostics, const Family *family, con
 bool build_run_baselines(Arena *arena, Diagnostics *diagnostics, const Family *family, const char *out_dir,
                          bool progress, const char **why);
 
+/* obj/<build>/<id>.so; for a GPU's variant obj/<module row>/<id>.so, a module of the SIMT engine. */
 const char *build_object_path(Arena *arena, const Family *family, const Variant *variant, const char *out_dir,
                               int build);
 /* Its function is samebits_baseline_<operator>, with the operator's signature. */
 const char *build_baseline_path(Arena *arena, const Family *family, const char *out_dir, int baseline);
+/* "clang-O0", "ptx": what row `build` of such a variant is called. */
+const char *build_row_name(const Target *target, int build);
 /* First line of `compiler --version` ("clang", "gcc") at the last build_run, "" when there was none. */
 const char *build_compiler_version(Arena *arena, const Family *family, const char *out_dir,
                                    const char *compiler);

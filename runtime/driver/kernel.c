@@ -9,6 +9,8 @@
  * last kernel is closed. */
 #include "driver/kernel.h"
 
+#include "driver/emulated.h"
+
 #include <dlfcn.h>
 #include <ffi.h>
 #include <sched.h>
@@ -20,6 +22,7 @@ enum { ARGUMENTS = OPERATOR_INPUTS + OPERATOR_OUTPUTS + OPERATOR_DIMS + OPERATOR
 
 struct Kernel {
     void *handle;
+    Emulated *emulated;     /* NULL: an ordinary function */
     void (*function)(void); /* called through libffi with the operator's signature */
     ffi_cif signature;
     ffi_type *type[ARGUMENTS];
@@ -65,19 +68,24 @@ static void prepare_signature(Kernel *kernel, const Operator *op)
     }
 }
 
-Kernel *kernel_open(Arena *arena, const char *path, const char *symbol, const Operator *op, const char **why)
+static Kernel *open_emulated(Arena *arena, const char *path, const char *symbol, const Operator *op,
+                             const char **why)
 {
-    /* Without a slash dlopen would look in the system's folders. */
-    const char *place = strchr(path, '/') ? path : arena_printf(arena, "./%s", path);
-    void *handle = dlopen(place, RTLD_NOW | RTLD_LOCAL);
-    if (!handle) {
-        *why = arena_printf(arena, "cannot load %s: %s", path, dlerror());
+    Emulated *emulated = emulated_open(arena, path, symbol, op, why);
+    if (!emulated) {
         return NULL;
     }
+    Kernel *kernel = ARENA_NEW(arena, Kernel);
+    kernel->emulated = emulated;
+    return kernel;
+}
+
+static Kernel *open_function(Arena *arena, void *handle, const char *path, const char *symbol,
+                             const Operator *op, const char **why)
+{
     void *address = dlsym(handle, symbol);
     if (!address) {
         *why = arena_printf(arena, "%s has no function '%s'; compile it again", path, symbol);
-        dlclose(handle);
         return NULL;
     }
     pin_openmp();
@@ -88,9 +96,31 @@ Kernel *kernel_open(Arena *arena, const char *path, const char *symbol, const Op
     return kernel;
 }
 
+Kernel *kernel_open(Arena *arena, const char *path, const char *symbol, const Operator *op, const char **why)
+{
+    /* Without a slash dlopen would look in the system's folders. */
+    const char *place = strchr(path, '/') ? path : arena_printf(arena, "./%s", path);
+    void *handle = dlopen(place, RTLD_NOW | RTLD_LOCAL);
+    if (!handle) {
+        *why = arena_printf(arena, "cannot load %s: %s", path, dlerror());
+        return NULL;
+    }
+    if (emulated_is_module(handle)) {
+        dlclose(handle); /* the engine loads it itself */
+        return open_emulated(arena, place, symbol, op, why);
+    }
+    Kernel *kernel = open_function(arena, handle, path, symbol, op, why);
+    if (!kernel) {
+        dlclose(handle);
+    }
+    return kernel;
+}
+
 void kernel_close(Kernel *kernel)
 {
-    if (kernel && kernel->handle) {
+    if (kernel && kernel->emulated) {
+        emulated_close(kernel->emulated);
+    } else if (kernel && kernel->handle) {
         dlclose(kernel->handle);
         kernel->handle = NULL;
         kernel->function = NULL;
@@ -101,6 +131,10 @@ void kernel_call(const Kernel *kernel, const CallData *call)
 {
     void *value[ARGUMENTS];
     int count = 0;
+    if (kernel->emulated) {
+        emulated_call(kernel->emulated, call);
+        return;
+    }
     for (int i = 0; i < kernel->inputs; i++) {
         value[count++] = (void *)&call->input[i];
     }
@@ -121,6 +155,28 @@ void *kernel_symbol_address(const Kernel *kernel)
     void *address;
     memcpy(&address, &kernel->function, sizeof address);
     return address;
+}
+
+const char *kernel_failure(const Kernel *kernel)
+{
+    return kernel->emulated ? emulated_failure(kernel->emulated) : NULL;
+}
+
+bool kernel_is_emulated(const Kernel *kernel)
+{
+    return kernel->emulated != NULL;
+}
+
+void kernel_set_geometry(const Kernel *kernel, unsigned block, unsigned grid)
+{
+    if (kernel->emulated) {
+        emulated_set_geometry(kernel->emulated, block, grid);
+    }
+}
+
+const char *kernel_launch_text(const Kernel *kernel, char *text, size_t size)
+{
+    return kernel->emulated ? emulated_launch_text(kernel->emulated, text, size) : "";
 }
 
 void kernel_set_threads(int threads)

@@ -7,6 +7,7 @@
 
 #include "report/format.h"
 #include "report/markup.h"
+#include "report/notes.h"
 #include "report/page.h"
 
 #include <math.h>
@@ -210,6 +211,20 @@ static void write_controls(const Page *page)
     page_section_end(page);
 }
 
+static void write_notes(const Page *page, const char *title, const char *lead, Notes notes)
+{
+    if (notes.count == 0)
+        return;
+    page_section_start(page, title, lead);
+    buffer_append_string(page->out, "<div class=\"card\"><dl class=\"facts\">");
+    for (int i = 0; i < notes.count; i++) {
+        markup_element(page->out, "dt", "", notes.item[i].head);
+        markup_element(page->out, "dd", notes.item[i].bad ? "class=\"bad\"" : "", notes.item[i].text);
+    }
+    buffer_append_string(page->out, "</dl></div>");
+    page_section_end(page);
+}
+
 static void write_skipped(const Page *page)
 {
     const json_t *skipped = facts_skipped(&page->facts);
@@ -251,6 +266,8 @@ static void write_variant(const Page *page, const json_t *variant, size_t number
     write_code_fact(page, "tree", facts_text(variant, "tree"));
     write_code_fact(page, "contract (SHA-256)", facts_text(variant, "contract"));
     write_code_fact(page, "output digest", facts_text(verified, "output_digest"));
+    if (*facts_text(verified, "trust"))
+        write_fact(page, "what was run", facts_text(verified, "trust"));
     write_code_fact(page, "source", facts_text(variant, "source"));
     write_code_fact(page, "C function", facts_text(variant, "symbol"));
     write_code_fact(page, "compile command", facts_text(json_object_get(variant, "launch"), "compile"));
@@ -326,7 +343,12 @@ const char *report_write_html(const char *path, const json_t *manifest, const js
     page_write_promises(&page);
     page_write_speed(&page);
     write_controls(&page);
+    write_notes(&page, "Same bits", "Outputs of the canonical cases, by contract.",
+                notes_agreement(arena, &page.facts));
+    write_notes(&page, "What was run", "A result says no more than what was executed to get it.",
+                notes_trust(arena, &page.facts));
     write_skipped(&page);
+    write_notes(&page, "Not timed", "", notes_not_timed(arena, &page.facts));
     write_machine(&page);
     write_trust(&page);
     write_variants(&page);

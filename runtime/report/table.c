@@ -5,6 +5,7 @@
 #include "report/facts.h"
 #include "report/format.h"
 #include "report/grid.h"
+#include "report/notes.h"
 #include "report/report.h"
 
 #include <math.h>
@@ -378,6 +379,21 @@ static void print_controls(const Table *table)
     }
 }
 
+static void print_notes(const Table *table, const char *heading, Notes notes, bool judged)
+{
+    for (int i = 0; i < notes.count; i++) {
+        const Note *note = &notes.item[i];
+        if (i == 0)
+            print_heading(table, heading);
+        if (judged)
+            fprintf(table->stream, "%s%s", indent,
+                    inked(table, note->bad ? INK_BAD : INK_GOOD, note->bad ? "✗" : "✓"));
+        const char *text = arena_printf(table->arena, "%s: %s", note->head, note->text);
+        print_wrapped(table, "", judged ? arena_printf(table->arena, "%s: %s", note->text, note->head) : text,
+                      (int)strlen(indent) + 2);
+    }
+}
+
 static void print_skipped(const Table *table)
 {
     const json_t *skipped = facts_skipped(&table->facts);
@@ -531,7 +547,10 @@ void report_print_table(FILE *stream, const json_t *manifest, const json_t *veri
     print_legend(&table);
     print_troubles(&table);
     print_controls(&table);
+    print_notes(&table, "same bits", notes_agreement(arena, &table.facts), true);
+    print_notes(&table, "what was run", notes_trust(arena, &table.facts), false);
     print_skipped(&table);
+    print_notes(&table, "not timed", notes_not_timed(arena, &table.facts), false);
     print_compare(&table);
     print_machine(&table);
     print_verdict(&table);

@@ -89,6 +89,8 @@ static void failure_describe(Arena *arena, const Attempt *attempt, const Trace *
                              Finding *finding)
 {
     const Operator *op = attempt->variant->op;
+    if (trace->failure[0] != '\0')
+        why = trace->failure;
     finding->failed =
         arena_printf(arena, "%s: %s: %s%s%s", why, attempt->promise, trace->doing,
                      trace->has_case ? ", " : "", trace->has_case ? case_text(arena, op, &trace->at) : "");
@@ -133,6 +135,7 @@ Finding attempt_run(Arena *arena, const Attempt *attempt)
         outcome_read(arena, outcome, &finding);
         json_decref(outcome);
     } else {
+        finding.stopped = task.trace->failure[0] != '\0';
         finding.out_of_time = why != NULL && strncmp(why, "no answer", 9) == 0;
         failure_describe(arena, attempt, task.trace, why != NULL ? why : "its result could not be read",
                          &finding);

@@ -140,7 +140,8 @@ void check_canonical(Check *check)
     check_digests(check);
     if (check->exact != NULL)
         json_object_set_new(check->data, "error", error_figures(check));
-    json_object_set_new(check->data, "ftz", json_string(flush_trial(check)));
+    if (!check->variant->target->gpu) /* the host's state is no GPU's */
+        json_object_set_new(check->data, "ftz", json_string(flush_trial(check)));
 }
 
 /* ---- against another kernel ---- */
@@ -165,6 +166,7 @@ void check_against(Check *check)
         check_doing(check, &list.item[i], "against another kernel");
         check_call(check, &trial, trial.output);
         kernel_call(other, &call);
+        check_launched(check, other);
         check_equal(check, &list.item[i], &trial, &list.item[i].shape, trial.output, output,
                     "against another kernel");
         arena_destroy(arena);

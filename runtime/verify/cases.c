@@ -184,7 +184,8 @@ Case case_many(const Operator *op, const Term *tree)
 static size_t stream_elements(const Variant *variant)
 {
     size_t elements = variant->schedule.stream_bytes / sizeof(float);
-    return variant->target->width > 1 && elements <= STREAM_LIMIT ? elements : 0;
+    const bool streams = variant->target->width > 1 && !variant->target->gpu;
+    return streams && elements <= STREAM_LIMIT ? elements : 0;
 }
 
 static bool output_has(const Operator *op, uint32_t dims)

@@ -40,6 +40,7 @@ static json_t *certificate_json(Arena *arena, const Verification *verification, 
         arena_printf(arena, "%s%s%s", build_rows[0].flags, flags[0] ? " " : "", flags), "promises",
         promises_of(verified), "canonical", json_object_get(verified->canonical, "canonical"),
         "output_digest", json_object_get(verified->canonical, "output_digest"));
+    json_object_set_new(certificate, "trust", json_string(verified_trust(verified)));
     json_t *error = json_object_get(verified->canonical, "error");
     if (error != NULL)
         json_object_set(certificate, "error", error);

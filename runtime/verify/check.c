@@ -5,8 +5,10 @@
 #include "verify/rivals.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { BROKEN_ENOUGH = 20 }; /* the first difference tells; hundreds more cost time */
 
@@ -27,6 +29,19 @@ void check_call(const Check *check, const Trial *trial, float *const output[])
     for (int o = 0; o < check->variant->op->outputs; o++)
         call.output[o] = output[o];
     kernel_call(check->kernel, &call);
+    check_launched(check, check->kernel);
+}
+
+void check_launched(const Check *check, const Kernel *kernel)
+{
+    enum { LAUNCH_TEXT = 200 };
+    const char *why = kernel_failure(kernel);
+    char launch[LAUNCH_TEXT];
+    if (why == NULL)
+        return;
+    snprintf(check->trace->failure, sizeof check->trace->failure, "%s (%s)", why,
+             kernel_launch_text(kernel, launch, sizeof launch));
+    _exit(EXIT_FAILURE);
 }
 
 void check_note(Check *check, const char *note)
@@ -54,7 +69,11 @@ bool check_equal(Check *check, const Case *what, const Trial *trial, const Shape
         return true;
     }
     const char *text = difference_text(check->arena, check->variant->op, shape, &difference);
-    check_break(check, what, trial, arena_printf(check->arena, "%s: %s", how, text));
+    char buffer[TRACE_TEXT];
+    const char *launch = kernel_launch_text(check->kernel, buffer, sizeof buffer);
+    check_break(check, what, trial,
+                arena_printf(check->arena, "%s%s%s%s: %s", how, *launch ? " (" : "", launch,
+                             *launch ? ")" : "", text));
     return false;
 }
 

@@ -22,9 +22,10 @@ typedef enum Promise {
     PROMISES
 } Promise;
 
-enum { TRACE_TEXT = 200 };
+enum { TRACE_TEXT = 200, TRACE_FAILURE = 1000 };
 typedef struct Trace { /* shared between parent and child */
     char doing[TRACE_TEXT];
+    char failure[TRACE_FAILURE]; /* a launch that the engine stopped, and why; "": none */
     Case at;
     bool has_case;
 } Trace;
@@ -53,6 +54,7 @@ typedef void CheckWork(Check *check);
 void check_run(Check *check);
 void check_batch(Check *check);
 void check_threads(Check *check);
+void check_geometry(Check *check); /* THREADS of an emulated kernel: geometry.c */
 void check_layout(Check *check);
 void check_tree(Check *check);
 /* Not promises: digests of the canonical cases; those, error figures and the flush-to-zero trial. */
@@ -64,8 +66,10 @@ void check_canonical(Check *check);
 /* Says what is under way; the text and the case are what a crash is reported with. */
 void check_doing(Check *check, const Case *what, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Calls the kernel with outputs of its own. */
+/* Calls the kernel with outputs of its own. An emulated launch that fails ends the child: its text is the
+ * reason. */
 void check_call(const Check *check, const Trial *trial, float *const output[]);
+void check_launched(const Check *check, const Kernel *kernel); /* the same for a call of one's own */
 /* Counts one comparison. On the first difference keeps the inputs and describes it. True when equal. */
 bool check_equal(Check *check, const Case *what, const Trial *trial, const Shape *shape,
                  float *const expected[], float *const got[], const char *how);

@@ -177,6 +177,10 @@ void check_threads(Check *check)
     Case wide = case_wide(variant->op, variant->tree), many = case_many(variant->op, variant->tree);
     Case typical = case_typical(variant->op, variant->tree, 5);
     OpenMp openmp;
+    if (kernel_is_emulated(check->kernel)) {
+        check_geometry(check);
+        return;
+    }
     int before = threads_alive(), most = before;
     check_make_telling(check, &typical);
     wide.fill = many.fill = typical.fill;

@@ -3,6 +3,7 @@
 #include "verify/variant.h"
 
 #include "driver/build.h"
+#include "driver/modules.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,6 +60,12 @@ const char *object_why_not(Arena *arena, const Verification *verification, const
         arena_printf(arena, "%s/%s/%s", verification->out_dir, verification->family->name, variant->source);
     const char *compiler = compiler_named(&build_rows[build]);
     struct stat made, from;
+    if (variant->target->gpu && module_row_why_not(variant->target, (ModuleRow)build) != NULL)
+        return module_row_why_not(variant->target, (ModuleRow)build);
+    if (stat(object, &made) != 0 && variant->target->gpu) {
+        const char *noted = module_noted_reason(arena, object);
+        return noted != NULL ? noted : "it was not compiled (`samebits compile` does)";
+    }
     if (stat(object, &made) != 0) {
         if (!program_exists(arena, arena_copy_bytes(arena, compiler, strcspn(compiler, " "))))
             return arena_printf(arena, "%s is not installed", compiler);
@@ -173,6 +180,28 @@ static void variant_verify_fresh(const Verification *verification, Verified *ver
         run->detail = arena_printf(verified->arena, "a fresh process: %s", first);
 }
 
+/* THREADS of a GPU's kernel: the canonical cases once more, every access watched. A race or a read of shared
+ * memory that nobody wrote need not show in the words; here it ends the run. */
+static void variant_verify_watched(const Verification *verification, Verified *verified, Finding *threads)
+{
+    Arena *arena = verified->arena;
+    const char *object = build_object_path(arena, verification->family, verified->variant,
+                                           verification->out_dir, MODULE_WATCHED);
+    const char *missing = object_why_not(arena, verification, verified->variant, MODULE_WATCHED);
+    if (verified->canonical == NULL || threads->failed != NULL)
+        return;
+    if (missing == NULL && verified_time_left(verification, verified) == 0)
+        missing = "no time was left";
+    if (missing != NULL) {
+        finding_note(arena, threads, arena_printf(arena, "every access watched: not tried: %s", missing));
+        return;
+    }
+    const char *first = verified_compare_digests(verification, verified, object, "THREADS", threads);
+    finding_note(arena, threads,
+                 first != NULL ? arena_printf(arena, "every access watched: %s", first)
+                               : "every access watched: no race, nothing read that nobody wrote");
+}
+
 static void variant_verify_promise(const Verification *verification, Verified *verified,
                                    const PromiseRow *row)
 {
@@ -188,6 +217,8 @@ static void variant_verify_promise(const Verification *verification, Verified *v
         variant_verify_fresh(verification, verified, &finding);
         verified->repeats = finding.failed == NULL && finding.broken == 0;
     }
+    if (row->promise == PROMISE_THREADS && verified->variant->target->gpu)
+        variant_verify_watched(verification, verified, &finding);
     if (finding.failed != NULL)
         failure_note(verified, finding.failed);
     verified_set(verified, row->promise,

@@ -21,6 +21,7 @@ typedef struct Verified {
     const char *not_here; /* why it was not tried */
     const char *failure;  /* it crashed, hung, or could not be loaded */
     bool repeats;         /* RUN found no difference */
+    unsigned builds_equal; /* bit b: the object of build row b returned the same words */
 } Verified;
 
 void variant_verify(const Verification *verification, Verified *verified, const Variant *variant);
@@ -41,6 +42,10 @@ const char *digests_differ(Arena *arena, const json_t *mine, const json_t *other
  * was found. */
 const char *verified_find_difference(const Verification *verification, const Verified *verified,
                                      const char *other, const char *other_symbol, const char *promise);
+
+/* What stands behind the results: "run on this CPU", "source emulated, PTX executed (clang 14.0.6)"; "" when
+ * nothing was run. */
+const char *verified_trust(const Verified *verified);
 
 /* BUILD, from the objects of the other build rows. */
 void variant_verify_build(const Verification *verification, Verified *verified);

@@ -6,6 +6,7 @@
 #include "report/progress.h"
 #include "verify/certificate.h"
 #include "verify/controls.h"
+#include "verify/gpu_controls.h"
 
 #include <dirent.h>
 #include <pthread.h>
@@ -32,6 +33,8 @@ typedef struct Work {
     Verification verification;
     Verified *verified; /* one per variant */
     json_t **control;   /* one per control */
+    json_t **gpu;       /* one per control of GPU kernels */
+    int gpu_controls;
     atomic_int next;
     pthread_mutex_t lock; /* of the progress bar */
     Progress progress;
@@ -77,36 +80,50 @@ static void failures_clear(Arena *arena, const char *folder)
 
 /* ---- the work ---- */
 
-static void work_do(Work *work, int job)
+static int work_jobs(const Work *work)
+{
+    return work->verification.family->variants + work->verification.family->controls + work->gpu_controls;
+}
+
+/* Variants, then controls, then controls of GPU kernels. */
+static const char *work_one(Work *work, int job)
 {
     const Family *family = work->verification.family;
-    const Variant *variant =
-        job < family->variants ? &family->variant[job] : &family->control[job - family->variants];
-    if (job < family->variants)
-        variant_verify(&work->verification, &work->verified[job], variant);
-    else
-        work->control[job - family->variants] = control_verify(&work->verification, variant);
+    if (job < family->variants) {
+        variant_verify(&work->verification, &work->verified[job], &family->variant[job]);
+        return family->variant[job].id;
+    }
+    job -= family->variants;
+    if (job < family->controls) {
+        work->control[job] = control_verify(&work->verification, &family->control[job]);
+        return family->control[job].id;
+    }
+    work->gpu[job - family->controls] = gpu_control_verify(&work->verification, job - family->controls);
+    return "controls of GPU kernels";
+}
+
+static void work_do(Work *work, int job)
+{
+    const char *what = work_one(work, job);
     pthread_mutex_lock(&work->lock);
-    progress_step(&work->progress, variant->id);
+    progress_step(&work->progress, what);
     pthread_mutex_unlock(&work->lock);
 }
 
 static void *work_loop(void *context)
 {
     Work *work = context;
-    int jobs = work->verification.family->variants + work->verification.family->controls;
-    for (int job; (job = atomic_fetch_add(&work->next, 1)) < jobs;)
+    for (int job; (job = atomic_fetch_add(&work->next, 1)) < work_jobs(work);)
         work_do(work, job);
     return NULL;
 }
 
 static void work_all(Work *work, bool progress)
 {
-    const Family *family = work->verification.family;
     pthread_t worker[WORKERS];
     int started = 0;
     pthread_mutex_init(&work->lock, NULL);
-    progress_start(&work->progress, "verify", family->variants + family->controls, progress);
+    progress_start(&work->progress, "verify", work_jobs(work), progress);
     if (forks_from_threads && sysconf(_SC_NPROCESSORS_ONLN) > 1)
         while (started < WORKERS && pthread_create(&worker[started], NULL, work_loop, work) == 0)
             started++;
@@ -159,6 +176,7 @@ static json_t *verified_json(Arena *arena, const json_t *manifest, const Verifie
     json_object_set_new(
         entry, "deterministic",
         json_boolean(verified->repeats && promise_is_made(verified->variant->tree, PROMISE_RUN)));
+    json_object_set_new(entry, "trust", json_string(verified_trust(verified)));
     if (verified->failure != NULL)
         json_object_set_new(entry, "failure", json_string(verified->failure));
     return entry;
@@ -200,6 +218,8 @@ static json_t *controls_json(const Work *work, bool *ok)
         if (!there)
             json_array_append_new(controls, control_missing_json(control_names[n]));
     }
+    for (int i = 0; i < work->gpu_controls; i++)
+        json_array_append(controls, work->gpu[i]);
     size_t i;
     json_t *one;
     json_array_foreach(controls, i, one) *ok = *ok && json_is_true(json_object_get(one, "caught"));
@@ -268,6 +288,8 @@ json_t *verify_family(Arena *arena, Diagnostics *diagnostics, const Family *fami
     work.verification.exact = exact_results(arena, family);
     work.verified = ARENA_ARRAY(arena, Verified, family->variants);
     work.control = ARENA_ARRAY(arena, json_t *, family->controls + 1);
+    work.gpu_controls = gpu_controls_count(family);
+    work.gpu = ARENA_ARRAY(arena, json_t *, work.gpu_controls + 1);
     for (int v = 0; v < family->variants; v++)
         failures_clear(arena, arena_printf(arena, "%s/failures/%s", folder, family->variant[v].id));
     work_all(&work, options.progress);
@@ -280,5 +302,7 @@ json_t *verify_family(Arena *arena, Diagnostics *diagnostics, const Family *fami
         verified_destroy(&work.verified[v]);
     for (int c = 0; c < family->controls; c++)
         json_decref(work.control[c]);
+    for (int c = 0; c < work.gpu_controls; c++)
+        json_decref(work.gpu[c]);
     return result;
 }

@@ -14,10 +14,10 @@ ${f.text}
 
 $ end
 $ if spans then
-$ include "cpu/spans.c"
+$ include "rows/spans.c"
 $ end
 $ for k in kinds do
-$ include "cpu/kind.c"
+$ include "rows/kind.c"
 $ end
 /* One row: what the passes over ${axis} need. */
 typedef struct Row {
@@ -30,23 +30,23 @@ $ for r in reductions do
 /* ---- ${r.name} = ${r.text}${r.note} ---- */
 
 $ if r.scalar_leaves then
-$ include "cpu/step.c"
+$ include "rows/step.c"
 $ end
 $ for n in r.nodes do
 $ if n.page == "vector" then
 $ include "cpu/vector.c"
 $ elseif n.page == "seq" then
-$ include "cpu/seq.c"
+$ include "rows/seq.c"
 $ elseif n.page == "pairwise" then
-$ include "cpu/pairwise.c"
+$ include "rows/pairwise.c"
 $ elseif n.page == "halving" then
-$ include "cpu/halving.c"
+$ include "rows/halving.c"
 $ elseif n.page == "completion" then
 $ include "cpu/completion.c"
 $ elseif n.page == "part" then
-$ include "cpu/part.c"
+$ include "rows/part.c"
 $ else
-$ include "cpu/cut.c"
+$ include "rows/cut.c"
 $ end
 
 $ end

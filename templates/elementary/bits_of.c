@@ -1,5 +1,5 @@
 /* The 32 bits of a float as an integer. */
-static inline ${I} bits_of(${V} value)
+${storage} ${I} bits_of(${V} value)
 {
     ${I} bits;
     memcpy(&bits, &value, sizeof bits);

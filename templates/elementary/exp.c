@@ -2,7 +2,7 @@
  * x = n ln 2 + r with |r| < 0.347; exp(r) - 1 = r + r^2 P(r), P of degree 4 (error below 0.06 ulp); times 2^n in two
  * halves, so that a subnormal result rounds and a large one becomes infinity by itself.
  * Largest error over all 2^32 inputs: 0.998 ulp. exp(-inf) = +0, exp(+inf) = +inf, exp(NaN) = NaN, exp(+-0) = 1. */
-static inline ${V} ${name}(${V} x)
+${storage} ${V} ${name}(${V} x)
 {
     /* Outside [-104, 89] the result is 0 or infinity. A NaN is the second operand, so it stays. */
     ${V} above = ${max(const("-104.0f"), "x")};
@@ -23,10 +23,10 @@ static inline ${V} ${name}(${V} x)
 
     /* 2^n = 2^h 2^(n - h), h = floor(n / 2): both powers are normal for every n in -150..128. */
     ${I} bits = ${bits_of("biased")};
-    ${I} half = ${shift_right_logic("bits", 1)};
-    ${I} rest = ${int_sub("bits", "half")};
-    ${I} half_power = ${shift_left("half", 23)};
+    ${I} first = ${shift_right_logic("bits", 1)};
+    ${I} rest = ${int_sub("bits", "first")};
+    ${I} first_power = ${shift_left("first", 23)};
     ${I} rest_power = ${shift_left("rest", 23)};
-    ${V} scale = ${float_of("half_power")};
+    ${V} scale = ${float_of("first_power")};
     return ${mul(fma("scale", "q", "scale"), float_of("rest_power"))};
 }

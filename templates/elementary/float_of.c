@@ -1,5 +1,5 @@
 /* The float whose 32 bits are those of an integer. */
-static inline ${V} float_of(${I} bits)
+${storage} ${V} float_of(${I} bits)
 {
     ${V} value;
     memcpy(&value, &bits, sizeof value);

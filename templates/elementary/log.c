@@ -2,7 +2,7 @@
  * x = 2^e (1 + f) with 1 + f in [0.7071, 1.4143); log(1 + f) = f + f^2 P(f), P of degree 8; e ln 2 is added so that
  * what the sum rounds away is kept. Largest error over all 2^32 inputs: 0.977 ulp.
  * log(x < 0) = NaN, log(+-0) = -inf, log(+inf) = +inf, log(NaN) = NaN, log(1) = +0. */
-static inline ${V} ${name}(${V} x)
+${storage} ${V} ${name}(${V} x)
 {
     /* A subnormal is scaled by 2^24 and starts 24 exponents lower. What x <= 0 gives here is replaced at the end. */
     ${V} tiny = ${mul("x", const("0x1p+24f"))};
@@ -36,7 +36,7 @@ static inline ${V} ${name}(${V} x)
     ${V} tail = ${fma("square", "p", "small")};
     ${V} finite = ${add("sum", "tail")};
 
-    ${V} positive = ${select(less("x", const("INFINITY")), "finite", "x")}; /* +inf and NaN are their own logarithms */
+    ${V} positive = ${select(less("x", plus_infinity()), "finite", "x")}; /* +inf and NaN are their own logarithms */
     ${V} number = ${nan_where(less("x", const("0.0f")), "positive")};
-    return ${select(equal("x", const("0.0f")), const("-INFINITY"), "number")};
+    return ${select(equal("x", const("0.0f")), minus_infinity(), "number")};
 }

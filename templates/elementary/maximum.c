@@ -1,6 +1,6 @@
 /* maximum of IEEE 754-2019: any NaN gives NaN, +0 is above -0. Where max() meets a NaN or two zeros, it answers with
  * its second operand, so the two orders answer with both: AND of the bits keeps +0, and NaN is put back by a mask. */
-static inline ${V} ${name}(${V} a, ${V} b)
+${storage} ${V} ${name}(${V} a, ${V} b)
 {
     ${V} ab = ${max("a", "b")};
     ${V} ba = ${max("b", "a")};

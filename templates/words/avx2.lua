@@ -78,6 +78,8 @@ return {
     lanes_1_up_f64 = "f64x8_lanes_1_up($1)",
     lane_0_f64 = "_mm256_cvtsd_f64($1.low)",
 
+    plus_infinity = "_mm256_set1_ps(INFINITY)",
+    minus_infinity = "_mm256_set1_ps(-INFINITY)",
     -- memory that will be read soon
     prefetch = "_mm_prefetch((const char *)($1 + $2), _MM_HINT_T0);",
 }

@@ -64,4 +64,15 @@ return {
     join_f64 = "($1 + $2)",
     type = "float",
     type_f64 = "double",
+
+    plus_infinity = "INFINITY",
+    minus_infinity = "-INFINITY",
+
+    -- how functions and pointers are declared
+    array_param = "const $1 *lane",
+    global = "float *",
+    global_const = "const float *",
+    inline = "static inline",
+    row_param = "const Row *row",
+    thread = "",
 }

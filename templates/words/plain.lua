@@ -16,4 +16,8 @@ return {
     store = "$1[$2] = $3;",
     sub = "($1 - $2)",
     type = "float",
+    plus_infinity = "INFINITY",
+    minus_infinity = "-INFINITY",
+    global = "float *",
+    global_const = "const float *",
 }

@@ -243,7 +243,8 @@ static void try_once(Attempt *attempt, const Kernel *kernel, int number)
     }
     kernel_set_threads(trial->threads ? trial->threads : 2);
     kernel_call(kernel, &call);
-    const char *wrong = compare_outputs(attempt, &buffers, text, sizeof text);
+    const char *differs = compare_outputs(attempt, &buffers, text, sizeof text),
+               *failed = kernel_failure(kernel), *wrong = failed ? failed : differs;
     attempt->found.cases++;
     if (wrong) {
         note_wrong(attempt, trial, wrong);

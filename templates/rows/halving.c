@@ -1,7 +1,7 @@
 /* ${n.comment}
  * The last round of halving joins all items of even place with all of odd place, and so does each part again: node
  * (i, level) stands for items i, i + 2^level, ... and the stack holds the left parts on the way to it. */
-static inline ${r.state} ${n.name}(${n.params})
+${inline} ${r.state} ${n.name}(${n.params})
 {
     ${r.state} stack[64];
     unsigned depth = 0, level = 0;

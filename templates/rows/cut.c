@@ -1,5 +1,5 @@
 /* ${n.comment} */
-static inline ${r.state} ${n.name}(${n.params})
+${inline} ${r.state} ${n.name}(${n.params})
 {
     ${n.set_part}
     return ${n.call};

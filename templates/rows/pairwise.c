@@ -1,5 +1,5 @@
 /* ${n.comment} */
-static inline ${r.state} ${n.name}(${n.params})
+${inline} ${r.state} ${n.name}(${n.params})
 {
     ${r.state} stack[64];
     unsigned depth = 0;

@@ -1,5 +1,5 @@
 /* ${n.comment} */
-static inline ${r.state} ${n.name}(${n.params})
+${inline} ${r.state} ${n.name}(${n.params})
 {
     if (${n.span}.count == 0)
         return ${r.start};
