@@ -423,6 +423,9 @@ void page_add_join(Speller *speller, const PlanReduction *reduction, json_t *rec
         const char *text = json_string_value(json_object_get(line, "text"));
         spell_line(spans, strstr(text, "row->count") ? "Span s = {0, row.count, 1, 0};" : text, 0);
     }
+    spell_line(spans, "(void)s;", 0); /* only the number of partials is needed to join them */
+    for (int depth = 1; depth <= fold->depth; depth++)
+        spell_line(spans, arena_printf(speller->arena, "(void)%s;", span_name(speller->arena, depth)), 0);
     json_object_set_new(record, "long_spans", spans);
     const char *item = json_string_value(json_object_get(record, "wide_item"));
     const char *row = strstr(item, "(row, ");
