@@ -186,7 +186,7 @@ static bool constant_fits(const PtxOperand *operand, PtxType type)
 {
     switch (operand->kind) {
     case PTX_OPERAND_INTEGER:
-        return type.kind != 'f' && type.kind != 'p';
+        return type.kind != 'f';
     case PTX_OPERAND_F32:
         return type.bits == 32 && (type.kind == 'f' || type.kind == 'b');
     case PTX_OPERAND_F64:
@@ -209,6 +209,8 @@ const char *ptx_read(PtxTranslator *t, const PtxOperand *operand, PtxType type, 
         ptx_reject(t, "an operand does not fit the instruction's type");
         return "0";
     }
+    if (type.kind == 'p') /* compilers write a predicate's constants as 0, 1 or -1 */
+        return operand->bits ? "1" : "0";
     return constant(t, operand->bits, type);
 }
 
