@@ -28,7 +28,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { WORKERS = 2, SOURCE_LIMIT = 16 << 20 };
+/* AddressSanitizer does not guard its own locks over a fork: two threads must not start compilers. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { WORKERS = 0 };
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+enum { WORKERS = 0 };
+#else
+enum { WORKERS = 2 };
+#endif
+#else
+enum { WORKERS = 2 };
+#endif
+enum { SOURCE_LIMIT = 16 << 20 };
 _Static_assert(SHA256_DIGEST_SIZE == 32, "a key has 64 digits");
 
 const char *const module_row_names[MODULE_ROWS] = {"simt", "simt-watched", "ptx", "ptx-nvcc"};
@@ -99,14 +111,24 @@ static const char *beside(Arena *arena, const char *path, const char *extension)
     return arena_printf(arena, "%s.%s", path, extension);
 }
 
-/* A source that was written again with the same text leaves its module older than itself. */
-static bool is_current(Arena *arena, const char *output, const char *key)
+static double changed_at(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) != 0 ? 0
+                                    : (double)status.st_mtim.tv_sec + 1e-9 * (double)status.st_mtim.tv_nsec;
+}
+
+/* A source that was written again with the same text left its module older than itself. A module that is not
+ * older is left alone: a verification is taken for valid while it is newer than every module. */
+static bool is_current(Arena *arena, const char *source, const char *output, const char *key)
 {
     const char *known = read_text(arena, beside(arena, output, "key"));
     if (!known || strcmp(known, key) != 0 || access(output, R_OK) != 0) {
         return false;
     }
-    utimensat(AT_FDCWD, output, NULL, 0);
+    if (changed_at(output) < changed_at(source)) {
+        utimensat(AT_FDCWD, output, NULL, 0);
+    }
     return true;
 }
 
@@ -224,7 +246,7 @@ static const char *make_from_source(Arena *arena, const char *source, const char
                                     ModuleRow row, const char *compiler, bool *compiled)
 {
     const char *key = key_of(arena, text, row, compiler);
-    if (is_current(arena, object, key)) {
+    if (is_current(arena, source, object, key)) {
         return NULL;
     }
     const char *folder = arena_printf(arena, "%s/simt", strip(arena, object, strrchr(object, '/')));
@@ -244,7 +266,7 @@ static const char *make_from_ptx(Arena *arena, const char *source, const char *t
     const PtxCompiler which = row == MODULE_PTX ? PTX_CLANG : PTX_NVCC;
     const char *stem = strip(arena, object, ".so"), *ptx = beside(arena, stem, "ptx"),
                *c = beside(arena, stem, "c"), *key = key_of(arena, text, row, compiler), *why = NULL;
-    if (!is_current(arena, ptx, key)) {
+    if (!is_current(arena, source, ptx, key)) {
         why = ptx_compile(arena, source, ptx, which);
         why = why ? why : write_text(arena, beside(arena, ptx, "key"), key);
     }
@@ -261,7 +283,7 @@ static const char *make_from_ptx(Arena *arena, const char *source, const char *t
                             arena_copy_bytes(arena, why, strcspn(why, "\n")));
     }
     const char *translated = key_of(arena, read_text(arena, c), row, compiler);
-    if (is_current(arena, object, translated)) {
+    if (is_current(arena, source, object, translated)) {
         return NULL;
     }
     why = ptx_build(arena, c, object, SIMT_PLAIN);
@@ -349,7 +371,7 @@ static void add_jobs(Work *work, const Family *family, int variant, const char *
 
 static void run_wave(Work *work, int end)
 {
-    pthread_t worker[WORKERS];
+    pthread_t worker[WORKERS + 1];
     int started = 0;
     work->end = end;
     while (started < WORKERS && sysconf(_SC_NPROCESSORS_ONLN) > 1 &&
