@@ -143,7 +143,7 @@ static const char *vector_flags(const Family *family)
     const Target *widest = NULL;
     for (int v = 0; v < family->variants; v++) {
         const Target *target = family->variant[v].target;
-        if (!widest || target->width > widest->width) {
+        if (!target->gpu && (!widest || target->width > widest->width)) {
             widest = target;
         }
     }

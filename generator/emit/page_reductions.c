@@ -410,6 +410,37 @@ static void add_join_node(Speller *speller, const PlanReduction *reduction, cons
     json_array_append_new(nodes, record);
 }
 
+/* "Span span1 = ..." and "span1.part = 48;" are about span1. */
+static bool is_about(const char *text, const char *name)
+{
+    text += strncmp(text, "Span ", 5) == 0 ? 5 : 0;
+    return strncmp(text, name, strlen(name)) == 0 && strchr(" .", text[strlen(name)]) != NULL;
+}
+
+static bool is_named(const json_t *lines, const char *name)
+{
+    size_t i;
+    json_t *line;
+    json_array_foreach(lines, i,
+                       line) if (strstr(json_string_value(json_object_get(line, "text")), name)) return true;
+    return false;
+}
+
+/* What span `wanted` does not depend on is left out: a join by lanes needs the last one alone. */
+static json_t *spans_for(Speller *speller, const json_t *spans, const char *wanted)
+{
+    json_t *kept = json_array();
+    for (size_t i = json_array_size(spans); i-- > 0;) {
+        json_t *line = json_array_get(spans, i);
+        const char *text = json_string_value(json_object_get(line, "text")), *from = text;
+        from += strncmp(from, "Span ", 5) == 0 ? 5 : 0;
+        const char *name = arena_copy_bytes(speller->arena, from, strcspn(from, " ."));
+        if (is_about(text, wanted) || is_named(kept, arena_printf(speller->arena, "%s.", name)))
+            json_array_insert(kept, 0, line);
+    }
+    return kept;
+}
+
 void page_add_join(Speller *speller, const PlanReduction *reduction, json_t *record)
 {
     const PlanNode *fold = page_wide_fold(reduction);
@@ -423,9 +454,8 @@ void page_add_join(Speller *speller, const PlanReduction *reduction, json_t *rec
         const char *text = json_string_value(json_object_get(line, "text"));
         spell_line(spans, strstr(text, "row->count") ? "Span s = {0, row.count, 1, 0};" : text, 0);
     }
-    spell_line(spans, "(void)s;", 0); /* only the number of partials is needed to join them */
-    for (int depth = 1; depth <= fold->depth; depth++)
-        spell_line(spans, arena_printf(speller->arena, "(void)%s;", span_name(speller->arena, depth)), 0);
+    json_object_set_new(record, "join_spans",
+                        spans_for(speller, spans, json_string_value(json_object_get(record, "wide_span"))));
     json_object_set_new(record, "long_spans", spans);
     const char *item = json_string_value(json_object_get(record, "wide_item"));
     const char *row = strstr(item, "(row, ");

@@ -154,11 +154,15 @@ ${r.join_head}
 $ for l in r.join_lines do
     ${l.text}
 $ end
+$ if r.wide_kind == "seq" then
+    if (at_thread != 0) /* one chain: one thread; others would read values that it writes */
+        return;
+$ end
     Row row;
     row.own = at_thread;
     row.lane = at_thread % 32;
     row_values(&row, ${long_arguments}, at_row, 2, ${no_part}, workspace);
-$ for l in r.long_spans do
+$ for l in r.join_spans do
     ${l.text}
 $ end
     ${r.partials}
@@ -166,8 +170,7 @@ $ end
     (void)at_group;
     (void)at_groups;
 $ if r.wide_kind == "seq" then
-    if (at_thread == 0)
-        workspace[${r.index}] = ${r.name}_join(partials, span_of(0, count, 1));
+    workspace[${r.index}] = ${r.name}_join(partials, span_of(0, count, 1));
 $ elseif r.wide_kind == "pairwise" then
     size_t group = 1; /* a power of two of neighbours is a subtree */
     while (group * at_threads < count)
