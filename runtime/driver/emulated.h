@@ -14,8 +14,8 @@ typedef struct Emulated Emulated;
 /* True when the loaded object is a module of the engine. */
 bool emulated_is_module(void *handle);
 
-/* `symbol` is the entry point with a block per row. Others, where they are there: `symbol`_warp has a warp per
- * row; `symbol`_part0, _join0, _part1, ... _output make one row in turn, each with many blocks. */
+/* `symbol` is the entry point with a block per row. Others, where they are there: `symbol`_warp has a warp
+ * per row; `symbol`_part0, _join0, _part1, ... _output make one row in turn, each with many blocks. */
 Emulated *emulated_open(Arena *arena, const char *path, const char *symbol, const Operator *op,
                         const char **why);
 void emulated_close(Emulated *emulated);

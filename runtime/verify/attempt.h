@@ -21,7 +21,7 @@ typedef struct Finding {
     long cases, broken;
     const char *detail, *vacuous;
     const char
-        *failed; /* the child died: "killed by SIGSEGV: LAYOUT: in place, cancel rows=2 cols=33 seed=11" */
+        *failed;  /* the child died: "killed by SIGSEGV: LAYOUT: in place, cancel rows=2 cols=33 seed=11" */
     bool stopped; /* by the engine: `failed` says what the emulated kernel did */
     bool out_of_time;
     json_t *data; /* owned by the arena's user: json_decref; NULL: none */

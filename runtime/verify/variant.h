@@ -18,9 +18,9 @@ typedef struct Verified {
     double started;
     json_t *promises;  /* name -> {"status", "cases", "detail"?} */
     json_t *canonical; /* {"canonical": [..], "output_digest", "error", "ftz"}; NULL: the kernel gave none */
-    const char *not_here; /* why it was not tried */
-    const char *failure;  /* it crashed, hung, or could not be loaded */
-    bool repeats;         /* RUN found no difference */
+    const char *not_here;  /* why it was not tried */
+    const char *failure;   /* it crashed, hung, or could not be loaded */
+    bool repeats;          /* RUN found no difference */
     unsigned builds_equal; /* bit b: the object of build row b returned the same words */
 } Verified;
 

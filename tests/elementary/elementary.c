@@ -226,8 +226,8 @@ static const char *load_page(void *context, const char *name)
 
 static void add_page(Press *press, const json_t *words, const char *page, const char *name, bool vector)
 {
-    json_t *data = json_pack("{s:s s:s s:s s:s}", "storage", "static inline", "V", vector ? "__m256" : "float", "I",
-                             vector ? "__m256i" : "int32_t", "name", name);
+    json_t *data = json_pack("{s:s s:s s:s s:s}", "storage", "static inline", "V",
+                             vector ? "__m256" : "float", "I", vector ? "__m256i" : "int32_t", "name", name);
     Expansion expansion = {0};
     const char *path = arena_printf(press->arena, "elementary/%s.c", page);
     bool done =
