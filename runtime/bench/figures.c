@@ -11,6 +11,7 @@
 #include "driver/child.h"
 #include "driver/kernel.h"
 #include "emit/emit.h"
+#include "platform/platform.h"
 #include "text/buffer.h"
 
 #include <assert.h>
@@ -437,11 +438,9 @@ typedef struct Generation {
  * a child's memory. */
 static Generation time_generation(Figures *figures)
 {
-    char self[4096];
-    ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
-    if (size <= 0)
+    const char *self = platform_program_path(figures->arena);
+    if (self == NULL)
         return (Generation){.why = "this program cannot find itself"};
-    self[size] = 0;
     const char *spec = arena_printf(figures->arena, "%s/rmsnorm.lua", figures->spec_dir);
     const char *out = arena_printf(figures->arena, "%s/thousand", figures->out_dir);
     const char *trees = thousand_trees(figures->arena);
@@ -458,7 +457,8 @@ static Generation time_generation(Figures *figures)
     if (child < 0 || wait4(child, &status, 0, &usage) != child || !WIFEXITED(status) ||
         WEXITSTATUS(status) != 0)
         return (Generation){.why = "`samebits generate` failed"};
-    return (Generation){.seconds = seconds_now() - begin, .megabytes = (double)usage.ru_maxrss / 1024.0};
+    return (Generation){.seconds = seconds_now() - begin,
+                        .megabytes = platform_peak_bytes(&usage) / 1048576.0};
 }
 
 static void put_generation(Figures *figures)

@@ -16,7 +16,8 @@ enum {
  */
 static const char *signature_of(Arena *arena, const Operator *op)
 {
-    const size_t words = (size_t)(op->inputs + op->outputs + op->dims), params = (size_t)op->params;
+    const size_t words = (size_t)op->inputs + (size_t)op->outputs + (size_t)op->dims;
+    const size_t params = (size_t)op->params;
     char *letters = arena_alloc(arena, words + params + 1, 1);
     memset(letters, 'u', words);
     memset(letters + words, 'f', params);

@@ -3,11 +3,9 @@
 #include "simt/faults.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/time.h>
-#include <ucontext.h>
 
 enum { STACK = 64 << 10 };
 static const int caught[FAULT_SIGNALS] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGALRM};

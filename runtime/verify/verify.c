@@ -3,6 +3,7 @@
 
 #include "array/inputs.h"
 #include "driver/build.h"
+#include "platform/platform.h"
 #include "report/progress.h"
 #include "verify/certificate.h"
 #include "verify/controls.h"
@@ -192,14 +193,8 @@ static bool verified_ok(const Verified *verified)
 
 static json_t *machine_json(Arena *arena, const Family *family, const char *out_dir)
 {
-    char line[256], cpu[256] = "unknown";
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "model name : %255[^\n]", cpu) == 1)
-            break;
-    if (file != NULL)
-        fclose(file);
-    return json_pack("{s:s, s:i, s:s}", "cpu", cpu, "threads", kernel_default_threads(), "compiler",
+    return json_pack("{s:s, s:i, s:s}", "cpu", platform_processor_name(arena), "threads",
+                     kernel_default_threads(), "compiler",
                      build_compiler_version(arena, family, out_dir, build_rows[0].compiler));
 }
 
