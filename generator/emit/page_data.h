@@ -57,6 +57,7 @@ enum {
     PAGE_SHORT_ROW = 1024,
     PAGE_MANY_ROWS = 64,
     PAGE_PANEL = 4096,
+    PAGE_LONG_VALUES = 16, /* places of the workspace for reductions' values */
     PAGE_BLOCK_PANEL = 1024,
     PAGE_CLASSES = 64,
     PAGE_WIDE_FROM = 65536,

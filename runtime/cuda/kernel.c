@@ -35,14 +35,13 @@ static const char *check_signature(Arena *arena, const char *ptx, CudaKernel *ke
     if (!has)
         return arena_printf(arena, "the PTX has no kernel '%s'; generate and compile it again", row->name);
     const char *behind = strncmp(has, wanted, length) ? "?" : has + length;
-    const bool may_have_extra = row->role >= LAUNCH_PART;
-    kernel->extra[entry] = (int)strlen(behind);
-    if (strcmp(behind, "") && !(may_have_extra && (!strcmp(behind, "u") || !strcmp(behind, "uu"))))
+    const bool has_extra = row->role >= LAUNCH_PART;
+    if (strcmp(behind, has_extra ? "uu" : ""))
         return arena_printf(
             arena,
             "kernel %s takes other arguments (%s in PTX) than its operator has (%s%s); generate and "
             "compile it again",
-            row->name, has, wanted, may_have_extra ? ", workspace, row" : "");
+            row->name, has, wanted, has_extra ? ", row, workspace" : "");
     return NULL;
 }
 
@@ -160,7 +159,7 @@ const char *cuda_buffers_create(Arena *arena, CudaKernel *kernel, const CallData
                                 CudaBuffers *buffers)
 {
     const LaunchWork work = launch_work(kernel->op, kernel->parallel_dims, &call->shape);
-    const size_t workspace = launch_workspace(kernel->launch, work, geometry) * sizeof(float);
+    const size_t workspace = launch_workspace(kernel->launch, work, geometry);
     *buffers = (CudaBuffers){0};
     const char *why = create_inputs(arena, kernel, call, buffers);
     for (int o = 0; o < kernel->op->outputs && !why; o++) {
@@ -207,8 +206,8 @@ static void pack(Arguments *arguments, const CudaKernel *kernel, const CudaBuffe
     }
     for (int p = 0; p < op->params; p++)
         arguments->value[arguments->count++] = (void *)&call->param[p];
-    arguments->value[arguments->count] = (void *)&buffers->workspace;
-    arguments->value[arguments->count + 1] = &arguments->row;
+    arguments->value[arguments->count] = &arguments->row; /* these two are there for long rows only */
+    arguments->value[arguments->count + 1] = (void *)&buffers->workspace;
 }
 
 const char *cuda_kernel_launch(Arena *arena, CudaKernel *kernel, const CudaBuffers *buffers,

@@ -9,8 +9,7 @@ struct CudaKernel {
     CUmodule module;
     const Launch *launch;
     CUfunction function[LAUNCH_ENTRIES]; /* parallel to launch->entry */
-    int extra[LAUNCH_ENTRIES]; /* arguments behind the operator's: 0, workspace, workspace and row */
-    unsigned block_limit;      /* threads that every one of them can be launched with */
+    unsigned block_limit;                /* threads that every one of them can be launched with */
     const Operator *op;
     uint32_t parallel_dims;
     double load_ns;

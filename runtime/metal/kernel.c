@@ -113,8 +113,7 @@ static const char *create_buffers(Arena *arena, MetalKernel *kernel, const CallD
 {
     MetalDevice *device = kernel->device;
     const Operator *op = kernel->op;
-    const size_t workspace =
-        launch_workspace(kernel->launch, work_of(kernel, &call->shape), geometry) * sizeof(float);
+    const size_t workspace = launch_workspace(kernel->launch, work_of(kernel, &call->shape), geometry);
     const char *why = NULL;
     for (int i = 0; i < op->inputs && !why; i++) {
         const size_t bytes = tensor_elements(&op->input[i], &call->shape) * sizeof(float);
@@ -184,8 +183,8 @@ static void encode_step(MetalKernel *kernel, ObjcId encoder, const Buffers *buff
         set_bytes(objc, encoder, &call->param[p], sizeof(float), &index);
     if (step->extra) {
         const uint64_t row = step->row;
-        set_buffer(objc, encoder, buffers->workspace, &index);
         set_bytes(objc, encoder, &row, sizeof row, &index);
+        set_buffer(objc, encoder, buffers->workspace, &index);
     }
     objc_send_grid(objc, encoder,
                    "dispatchThreadgroups:threadsPerThreadgroup:", (MetalSize){step->grid, 1, 1},

@@ -1,7 +1,7 @@
 /* bundle.c: a bundle is made here and run as a program of its own, on the fake CUDA driver of tests/cuda.
  *
- * usage: test-bundle FAKE_CUDA RUNNER SUM_PTX WRONG_PTX. Certificates are made by the reference evaluator, so
- * the kernels are held against something that shares nothing with them. */
+ * usage: test-bundle FAKE_CUDA RUNNER SUM_PTX WRONG_PTX. Kernels are written by hand; generated.c has
+ * generated ones. */
 #include "bundle/bundle.h"
 
 #include "bundle/sums.h"
@@ -10,6 +10,7 @@
 #include "verify/cases.h"
 
 #include "../driver/folder.h"
+#include "certify.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,41 +50,6 @@ static const Family *read_family(Arena *arena, const char *folder, const char *n
     diagnostics_print(&diagnostics, stderr);
     assert_non_null(family);
     return family;
-}
-
-/* A certificate as `verify` writes it, its digests by the reference evaluator. */
-static const char *write_certificate(Arena *arena, const char *folder, const Variant *variant)
-{
-    const CaseList list = cases_canonical(arena, variant);
-    json_t *cases = json_array();
-    float *all = NULL;
-    size_t count = 0;
-    char digest[65];
-    for (int i = 0; i < list.count; i++) {
-        const Case *what = &list.item[i];
-        const Trial trial = trial_create(arena, variant, what);
-        const size_t elements = tensor_elements(&variant->op->output[0], &what->shape);
-        reference_evaluate(variant->op, variant->tree, variant->accumulator, &trial.call, 1);
-        inputs_digest(trial.output[0], elements, digest);
-        all = realloc(all, (count + elements + 1) * sizeof *all);
-        memcpy(all + count, trial.output[0], elements * sizeof *all);
-        count += elements;
-        json_t *shape = json_pack("{s:I, s:I}", "rows", (json_int_t)what->shape.size[0], "cols",
-                                  (json_int_t)what->shape.size[1]);
-        json_array_append_new(cases, json_pack("{s:s, s:I, s:o, s:s}", "data", fill_name(what->fill), "seed",
-                                               (json_int_t)what->seed, "shape", shape, "outputs", digest));
-    }
-    inputs_digest(all, count, digest);
-    free(all);
-    json_t *json = json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:s}", "version", 1, "id", variant->id, "target",
-                             "avx2", "contract", variant->digest, "contract_text", variant->contract,
-                             "canonical", cases, "output_digest", digest);
-    char *text = json_dumps(json, JSON_INDENT(1));
-    const char *path =
-        folder_write(arena, folder, arena_printf(arena, "certificate-%s.json", variant->id), text);
-    free(text);
-    json_decref(json);
-    return path;
 }
 
 static Variant twin_of(Arena *arena, const Variant *variant, const Target *target, const char *symbol)
@@ -129,7 +95,8 @@ static int set_up(void **state)
     fixture.family[1] = read_family(arena, folder, "wide.lua", "seq", "f64");
     for (int i = 0; i < 2; i++) {
         const Variant *variant = &fixture.family[i]->variant[0];
-        fixture.certificate[i] = write_certificate(arena, folder, variant);
+        fixture.certificate[i] = arena_printf(arena, "%s/certificate-%s.json", folder, variant->id);
+        certify_variant(arena, variant, "avx2", fixture.certificate[i]);
         fixture.cuda[i] = twin_of(arena, variant, &cuda, i ? "wide" : "chunked");
     }
     fixture.metal = twin_of(arena, &fixture.family[0]->variant[0], &metal, "chunked");

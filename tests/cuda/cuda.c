@@ -38,9 +38,11 @@ enum { ROWS_AXIS = 1 }; /* bit of dim 0 */
 static const char launch_text[] =
     "{\"kernels\": [{\"name\": \"rows\", \"role\": \"rows\"},"
     "{\"name\": \"rows_warp\", \"role\": \"warps\"},"
-    "{\"name\": \"rows_part0\", \"role\": \"part\", \"reduction\": 0, \"part\": 64},"
-    "{\"name\": \"rows_join0\", \"role\": \"join\", \"reduction\": 0},"
-    "{\"name\": \"rows_output\", \"role\": \"output\"}], \"workspace_floats\": 1}";
+    "{\"name\": \"rows_part0\", \"role\": \"part\", \"reduction\": 0, \"extra\": [\"row\", \"workspace\"]},"
+    "{\"name\": \"rows_join0\", \"role\": \"join\", \"reduction\": 0, \"extra\": [\"row\", \"workspace\"]},"
+    "{\"name\": \"rows_output\", \"role\": \"output\", \"extra\": [\"row\", \"workspace\"]}],"
+    "\"workspace\": {\"type\": \"float\", \"values\": 16, \"partials\": [[{\"cut\": \"chunk\", \"size\": "
+    "64}]]}}";
 
 typedef struct Fixture {
     Arena *arena;
@@ -442,7 +444,7 @@ static void test_chosen_geometry(void **state)
     assert_null(buffer_read_file(&text, log, 1 << 16));
     unlink(log);
     assert_string_equal(buffer_string(&text), "rows_warp 2 256\nrows 3 256\n"
-                                              "rows_part0 4096 256\nrows_join0 1 256\nrows_output 1024 256\n"
+                                              "rows_part0 512 256\nrows_join0 1 256\nrows_output 1024 256\n"
                                               "rows_warp 2 192\n");
     buffer_destroy(&text);
 }

@@ -4,12 +4,15 @@
  *
  * objc_msgSend finds the method by the receiver's class and the selector and jumps to it with all arguments
  * as they are, as the real one does: so the casts of runtime/metal/objc.c meet functions of the declared
- * types. A kernel is a C function of the same name (kernels below); "compiling" finds `kernel void NAME(` in
- * the source.
+ * types. A kernel is a C function of the same name (kernels below), or, where FAKE_METAL_MODULES names a
+ * folder of modules of the SIMT engine, the emulated one (fake_modules.c); "compiling" finds `kernel void
+ * NAME(` in the source.
  *
  * FAKE_METAL lists flaws: no-gpu, flush, contract, width64, compile, no-room, error, hang, old (no math
  * modes). What a mistake of the caller would be on a Mac (a message to a dead object, a method its class does
  * not have, objects left alive) ends the process with a message. */
+#include "fake_modules.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -38,7 +41,7 @@ typedef struct Object {
     const char *class; /* NULL: free */
     int count;
     bool pooled;
-    char text[4096];     /* strings, errors; pipelines and functions: the kernel's name */
+    char *text;          /* strings, errors, libraries; pipelines and functions: the kernel's name */
     unsigned char *data; /* buffers */
     size_t size;
     struct Object *queue, *owner; /* command buffers, encoders */
@@ -94,6 +97,8 @@ static Object *create(const char *class, bool pooled)
 
 static void destroy(Object *object)
 {
+    free(object->text);
+    object->text = NULL;
     free(object->data);
     object->data = NULL;
     object->class = NULL;
@@ -156,7 +161,7 @@ typedef struct Object Self;
 static Object *new_text(const char *class, const char *text)
 {
     Object *object = create(class, true);
-    snprintf(object->text, sizeof object->text, "%s", text);
+    object->text = strdup(text);
     return object;
 }
 
@@ -237,7 +242,7 @@ static Object *new_library(Self *self, void *sel, Object *source, Object *option
         return NULL;
     }
     Object *library = create("Library", false);
-    strcpy(library->text, source->text);
+    library->text = strdup(source->text);
     return library;
 }
 
@@ -249,7 +254,7 @@ static Object *new_function(Self *self, void *sel, Object *name)
     if (!strstr(self->text, wanted))
         return NULL;
     Object *function = create("Function", false);
-    strcpy(function->text, name->text);
+    function->text = strdup(name->text);
     return function;
 }
 
@@ -259,7 +264,7 @@ static Object *new_pipeline(Self *self, void *sel, Object *function, Object **er
     if (strcmp(function->class, "Function"))
         misuse("a pipeline of a %s", function->class);
     Object *pipeline = create("Pipeline", false);
-    strcpy(pipeline->text, function->text);
+    pipeline->text = strdup(function->text);
     return pipeline;
 }
 
@@ -426,6 +431,22 @@ static void run_rows(const Self *self)
     }
 }
 
+static void emulate(const Self *self, const Size *groups, const Size *threads)
+{
+    FakeArgument argument[BINDINGS] = {{0}};
+    int count = 0;
+    for (; count < BINDINGS && (self->binding[count].is_buffer || self->binding[count].size); count++) {
+        const Binding *binding = &self->binding[count];
+        argument[count] = binding->is_buffer
+                              ? (FakeArgument){binding->buffer->data, binding->buffer->size, true}
+                              : (FakeArgument){(void *)binding->bytes, binding->size, false};
+    }
+    const char *why = fake_modules_run(self->pipeline->text, (unsigned)groups->width,
+                                       (unsigned)threads->width, argument, count);
+    if (why)
+        misuse("%s", why);
+}
+
 static const struct {
     const char *name;
     void (*run)(const Self *encoder);
@@ -448,8 +469,11 @@ static void dispatch(Self *self, void *sel, Size groups, Size threads)
     }
     self->owner->seconds += 1e-5;
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
-        if (!strcmp(kernels[i].name, self->pipeline->text))
+        if (!strcmp(kernels[i].name, self->pipeline->text)) {
             kernels[i].run(self);
+            return;
+        }
+    emulate(self, &groups, &threads);
 }
 
 static void end_encoding(Self *self, void *sel)
