@@ -77,6 +77,7 @@ install_optional() {
   local want=()
   have luac5.4 || want+=(lua5.4)
   have gcc || want+=(gcc)
+  python3 -c 'import numpy' >/dev/null 2>&1 || want+=(python3-numpy)
   [ "${#want[@]}" -gt 0 ] || return 0
   if have apt-get && [ -n "$(as_root)" ]; then
     (apt_install "${want[@]}") || say "going on without: ${want[*]}"

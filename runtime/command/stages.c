@@ -63,16 +63,25 @@ static void say_skips(const Stages *stages)
         printf("skipped: %s: %s\n", stages->family->skip[i].what, stages->family->skip[i].why);
 }
 
+/* Nothing was made: that is said, and why, even where other skips are not worth a word. */
+static bool fail_empty(Stages *stages)
+{
+    const Family *family = stages->family;
+    fprintf(stderr, "samebits: %s: no variant is left: everything asked for was skipped\n", family->spec);
+    for (int i = 0; i < family->skips; i++)
+        fprintf(stderr, "skipped: %s: %s\n", family->skip[i].what, family->skip[i].why);
+    return fail(stages, EXIT_BROKEN);
+}
+
 bool stages_generate(Stages *stages)
 {
     if (!emit_family(stages->arena, &stages->diagnostics, stages->family, stages->options->out))
         return fail(stages, EXIT_BROKEN);
     stages->manifest = emit_manifest(stages->arena, stages->family);
-    say_skips(stages);
     if (!stages->family->variants)
-        fprintf(stderr, "samebits: %s: no variant is left: everything asked for was skipped\n",
-                stages->family->spec);
-    return stages->family->variants ? true : fail(stages, EXIT_BROKEN);
+        return fail_empty(stages);
+    say_skips(stages);
+    return true;
 }
 
 static void report_failures(Stages *stages, const BuildResult *result)

@@ -164,8 +164,9 @@ static bool fail_version(Run *run)
         if (strcmp(run->output, arena_printf(run->arena, "obj/%s.version", compilers[c])) != 0) {
             continue;
         }
-        const char *why =
-            arena_printf(run->arena, "%s --version failed: %s", compilers[c], failure_reason(run, ""));
+        const char *named = getenv(c == 0 ? "SAMEBITS_CLANG" : "SAMEBITS_GCC");
+        const char *why = arena_printf(run->arena, "%s --version failed: %s",
+                                       named && *named ? named : compilers[c], failure_reason(run, ""));
         for (int i = 0; i < run->items; i++) {
             /* clang links what gcc compiles */
             if ((c == 0 || strcmp(run->item[i].compiler, compilers[c]) == 0) && !*run->item[i].why) {

@@ -75,7 +75,11 @@ const char *format_plain(Arena *arena, double value)
 
 const char *format_ratio(Arena *arena, double value)
 {
-    return isfinite(value) ? three_digits(arena, value, "×") : missing;
+    if (!isfinite(value))
+        return missing;
+    if (value > 0 && value < 0.0995) /* "0.00×" would say nothing */
+        return arena_printf(arena, "%.2g×", value);
+    return three_digits(arena, value, "×");
 }
 
 const char *format_interval(Arena *arena, double low, double high)

@@ -216,7 +216,7 @@ static void write_warmup_cell(const Page *page, const Scales *scales, const json
     if (isfinite(first) && isfinite(settled) && settled > 0)
         text = arena_printf(arena, "%s (%s)", text, format_ratio(arena, first / settled));
     if (isfinite(calls))
-        text = arena_printf(arena, "%s after %.0f calls", text, calls);
+        text = arena_printf(arena, "%s after %.0f call%s", text, calls, calls == 1 ? "" : "s");
     if (first > 0 && settled > 0)
         chart_warmup(page->out, &scales->time, first, settled, text);
     markup_element(page->out, "span", "class=\"figure\"", text);

@@ -475,6 +475,8 @@ static void print_compare(const Table *table)
         return;
     bool methods = strcmp(facts_text(compare, "kind"), "methods") == 0;
     print_heading(table, methods ? "methods compared" : "rows alone against rows in a batch");
+    if (*facts_text(compare, "difference"))
+        print_wrapped(table, "", facts_text(compare, "difference"), (int)strlen(indent));
     if (methods)
         print_methods(table, rows);
     else

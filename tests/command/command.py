@@ -179,6 +179,30 @@ for operator in operators:
 shipped = {file[:-4] for file in os.listdir(specs) if file.endswith(".lua")}
 check("every shipped operator was called", shipped - set(operators) == {"rmsnorm_methods", "rmsnorm_chunks"}, shipped)
 
+# ---- doctor ----
+
+doctor = json.loads(run("doctor", "--json").stdout)
+names = [one["name"] for one in doctor["targets"]]
+check("doctor names each target once", sorted(names) == sorted(set(names)) and {"c", "cuda", "metal", "mpi"} <= set(names), names)
+check("doctor and list agree on what this version has",
+      {one["name"] for one in doctor["targets"] if "version" not in one["said"]}
+      == {one["name"] for one in json.loads(run("list", "targets", "--json").stdout)})
+check("doctor says of each device whether it is here, and why not",
+      [one["target"] for one in doctor["devices"]] == ["cuda", "metal"] and all(one["said"] for one in doctor["devices"]), doctor)
+
+# ---- docs: every environment variable that is read is in the table ----
+
+root = os.path.dirname(specs)
+read = set()
+for folder in ("generator", "runtime"):
+    for path, _, files in os.walk(os.path.join(root, folder)):
+        for name in files:
+            if name.endswith(".c"):
+                text = open(os.path.join(path, name), encoding="utf-8").read()
+                read |= set(re.findall(r'getenv\("(\w+)"\)', text)) | set(re.findall(r'"(SAMEBITS_[A-Z_]+)"', text))
+table = set(re.findall(r"^\| `(\w+)` \|", open(os.path.join(root, "docs", "environment.md"), encoding="utf-8").read(), re.MULTILINE))
+check("docs/environment.md lists what is read", read - {"PATH"} == table, (sorted(read - table), sorted(table - read)))
+
 # ---- call: threads, params, other programs ----
 
 write_npy("x.npy", draw(ROWS * COLS), (ROWS, COLS))
