@@ -29,11 +29,14 @@ usage: ./build.sh [command]
   asan            build with the address and undefined-behaviour sanitizers, and every test with it
   format          clang-format on every C file; `format --check` only says what it would change
   lint            clang-tidy on every C file; a warning is an error
+  cross           every C file compiled for macOS and for aarch64, and the program linked as far as that goes from here;
+                  needs Zig's compiler (pip install ziglang), else it is skipped
   packages        only install what is missing
   clean           remove out/
   help            this text
 
-Environment: CC (the compiler of samebits itself, default clang), SAMEBITS_CLANG and SAMEBITS_GCC (compilers of kernels).
+Environment: CC (the compiler of samebits itself, default clang), SAMEBITS_CLANG and SAMEBITS_GCC (compilers of kernels),
+ZIG (the compiler of `cross`, default zig, else python3 -m ziglang).
 `out/bin/samebits --help` lists the rest.
 TEXT
 }
@@ -234,6 +237,12 @@ command_lint() {
   say "no warnings"
 }
 
+command_cross() {
+  install_packages
+  build_tool # its list of files and flags, and the sources that it makes
+  tests/cross "$build" out/cross "$@"
+}
+
 main() {
   local name="${1-all}"
   [ $# -eq 0 ] || shift
@@ -243,6 +252,7 @@ main() {
   bench) command_bench "$@" ;;
   build) install_packages && build_tool && say "built out/bin/samebits" ;;
   clean) rm -rf -- out ;;
+  cross) command_cross "$@" ;;
   format) command_format "$@" ;;
   help | --help | -h) usage ;;
   lint) command_lint ;;

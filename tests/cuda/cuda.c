@@ -356,7 +356,7 @@ static const char *call_kernel(const Job *job, CudaDevice *device, CallData *cal
 }
 
 /* In the child: one call; "equal", "differs", or why not. */
-static void call_once(void *context, FILE *out)
+static void call_kernel_once(void *context, FILE *out)
 {
     const Job *job = context;
     const char *why = NULL;
@@ -381,7 +381,7 @@ static void call_once(void *context, FILE *out)
 static const char *outcome(const Job *job, double seconds)
 {
     Buffer text = {0};
-    const char *why = cuda_run(job->fixture->arena, seconds, call_once, (void *)job, &text);
+    const char *why = cuda_run(job->fixture->arena, seconds, call_kernel_once, (void *)job, &text);
     const char *said = why ? why : arena_copy(job->fixture->arena, buffer_string(&text));
     buffer_destroy(&text);
     return said;

@@ -582,19 +582,29 @@ __attribute__((used)) void (*fake_metal_find(Object *receiver, const char *selec
 }
 
 /* The arguments stay where they are: saved round the search, then a jump, no call. */
+#ifdef __APPLE__
+#define BEGIN(name) ".globl _" #name "\n.p2align 4\n_" #name ":\n"
+#define NAME(name)  "_" #name
+#else
+#define BEGIN(name) ".globl " #name "\n.type " #name ", %function\n.p2align 4\n" #name ":\n"
+#define NAME(name)  #name
+#endif
+
 #if defined __x86_64__
-__asm__(".text\n.globl objc_msgSend\n.type objc_msgSend, @function\nobjc_msgSend:\n"
-        "pushq %rdi\npushq %rsi\npushq %rdx\npushq %rcx\npushq %r8\npushq %r9\nsubq $8, %rsp\n"
-        "call fake_metal_find@PLT\n"
-        "addq $8, %rsp\npopq %r9\npopq %r8\npopq %rcx\npopq %rdx\npopq %rsi\npopq %rdi\n"
-        "jmpq *%rax\n.size objc_msgSend, . - objc_msgSend\n");
+__asm__(".text\n" BEGIN(
+    objc_msgSend) "pushq %rdi\npushq %rsi\npushq %rdx\npushq %rcx\npushq %r8\npushq %r9\nsubq $8, %rsp\n"
+                  "call " NAME(fake_metal_find) "\n"
+                                                "addq $8, %rsp\npopq %r9\npopq %r8\npopq %rcx\npopq "
+                                                "%rdx\npopq %rsi\npopq %rdi\n"
+                                                "jmpq *%rax\n");
 #elif defined __aarch64__
-__asm__(
-    ".text\n.globl objc_msgSend\n.type objc_msgSend, %function\nobjc_msgSend:\n"
-    "stp x29, x30, [sp, #-80]!\nstp x0, x1, [sp, #16]\nstp x2, x3, [sp, #32]\nstp x4, x5, [sp, #48]\n"
-    "stp x6, x7, [sp, #64]\nbl fake_metal_find\nmov x16, x0\nldp x0, x1, [sp, #16]\nldp x2, x3, [sp, #32]\n"
-    "ldp x4, x5, [sp, #48]\nldp x6, x7, [sp, #64]\nldp x29, x30, [sp], #80\nbr x16\n"
-    ".size objc_msgSend, . - objc_msgSend\n");
+__asm__(".text\n" BEGIN(
+    objc_msgSend) "stp x29, x30, [sp, #-80]!\nstp x0, x1, [sp, #16]\nstp x2, x3, [sp, #32]\nstp x4, x5, [sp, "
+                  "#48]\n"
+                  "stp x6, x7, [sp, #64]\nbl " NAME(
+                      fake_metal_find) "\nmov x16, x0\nldp x0, x1, [sp, #16]\nldp x2, x3, [sp, #32]\n"
+                                       "ldp x4, x5, [sp, #48]\nldp x6, x7, [sp, #64]\nldp x29, x30, [sp], "
+                                       "#80\nbr x16\n");
 #else
 #error "fake_metal.c: write objc_msgSend for this processor"
 #endif

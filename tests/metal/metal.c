@@ -154,7 +154,7 @@ static bool is_right(const CallData *call)
     return true;
 }
 
-static void call_once(void *context, FILE *out)
+static void call_kernel_once(void *context, FILE *out)
 {
     const Job *job = context;
     Arena *arena = job->fixture->arena;
@@ -188,7 +188,8 @@ static void call_once(void *context, FILE *out)
 static const char *outcome(const Job *job)
 {
     Buffer text = {0};
-    const char *why = child_run(job->fixture->arena, (ChildLimits){60, 0}, call_once, (void *)job, &text);
+    const char *why =
+        child_run(job->fixture->arena, (ChildLimits){60, 0}, call_kernel_once, (void *)job, &text);
     const char *said = why ? why : arena_copy(job->fixture->arena, buffer_string(&text));
     buffer_destroy(&text);
     return said;
