@@ -46,6 +46,8 @@ typedef struct Launch {
 /* From a variant's manifest entry, `launch`: docs/devices.md, "Entry points". Without "kernels": one entry
  * `symbol` of role rows. NULL when done, else what is wrong. */
 const char *launch_read(Arena *arena, const json_t *launch, const char *symbol, Launch *result);
+/* The same of a variant of this program's (of_variant.c). */
+const char *launch_of_variant(Arena *arena, const Variant *variant, Launch *result);
 const LaunchEntry *launch_entry(const Launch *launch, LaunchRole role);
 /* Of a row of `columns` leaves. */
 size_t launch_partials(const Launch *launch, int reduction, size_t columns);

@@ -62,6 +62,15 @@ const char *build_row_name(const Target *target, int build)
     return target->gpu ? module_row_names[build] : build_rows[build].name;
 }
 
+const char *build_device_path(Arena *arena, const Family *family, const Variant *variant, const char *out_dir)
+{
+    if (strcmp(variant->target->name, "cuda") == 0)
+        return arena_printf(arena, "%s/%s/obj/ptx/%s.ptx", out_dir, family->name, variant->id);
+    if (strcmp(variant->target->name, "metal") == 0)
+        return arena_printf(arena, "%s/%s/%s", out_dir, family->name, variant->source);
+    return build_object_path(arena, family, variant, out_dir, 0);
+}
+
 const char *build_baseline_path(Arena *arena, const Family *family, const char *out_dir, int baseline)
 {
     return arena_printf(arena, "%s/%s/obj/%s/baseline_%s.so", out_dir, family->name,

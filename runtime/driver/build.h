@@ -33,6 +33,10 @@ bool build_run_baselines(Arena *arena, Diagnostics *diagnostics, const Family *f
 /* obj/<build>/<id>.so; for a GPU's variant obj/<module row>/<id>.so, a module of the SIMT engine. */
 const char *build_object_path(Arena *arena, const Family *family, const Variant *variant, const char *out_dir,
                               int build);
+/* What runs where the variant is meant to run: the PTX or the source of a GPU's, never the module that
+ * emulates it here; else the same as above. */
+const char *build_device_path(Arena *arena, const Family *family, const Variant *variant,
+                              const char *out_dir);
 /* Its function is samebits_baseline_<operator>, with the operator's signature. */
 const char *build_baseline_path(Arena *arena, const Family *family, const char *out_dir, int baseline);
 /* "clang-O0", "ptx": what row `build` of such a variant is called. */

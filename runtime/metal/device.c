@@ -147,11 +147,14 @@ void *metal_buffer_data(const MetalDevice *device, ObjcId buffer)
 
 /* ---- commands ---- */
 
-const char *metal_commands_begin(Arena *arena, MetalDevice *device, MetalCommands *commands)
+const char *metal_commands_begin(Arena *arena, MetalDevice *device, MetalEncoder encoder,
+                                 MetalCommands *commands)
 {
+    static const char *const selector[] = {
+        [METAL_COMPUTE] = "computeCommandEncoder", [METAL_COPY] = "blitCommandEncoder"};
     const Objc *objc = &device->objc;
     commands->buffer = objc_send(objc, device->queue, "commandBuffer");
-    commands->encoder = commands->buffer ? objc_send(objc, commands->buffer, "computeCommandEncoder") : NULL;
+    commands->encoder = commands->buffer ? objc_send(objc, commands->buffer, selector[encoder]) : NULL;
     return commands->encoder ? NULL : arena_printf(arena, "%s gives no command encoder", device->info.name);
 }
 

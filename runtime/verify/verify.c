@@ -7,6 +7,7 @@
 #include "report/progress.h"
 #include "verify/certificate.h"
 #include "verify/controls.h"
+#include "verify/device.h"
 #include "verify/gpu_controls.h"
 
 #include <dirent.h>
@@ -251,12 +252,16 @@ static const char *verify_write(Arena *arena, const json_t *result, const char *
     return why == NULL ? NULL : arena_printf(arena, "%s: %s", path, why);
 }
 
-static const char *write_all(Arena *arena, const Work *work, const json_t *result, const char *folder)
+/* Devices repeat what the certificates say, so these come first. */
+static const char *write_all(Arena *arena, const Work *work, json_t *result, const char *folder)
 {
-    const char *why = verify_write(arena, result, folder);
-    for (int v = 0; v < work->verification.family->variants && why == NULL; v++)
-        why = certificate_write(&work->verification, &work->verified[v]);
-    return why;
+    const Verification *verification = &work->verification;
+    const char *why = NULL;
+    for (int v = 0; v < verification->family->variants && why == NULL; v++)
+        why = certificate_write(verification, &work->verified[v]);
+    if (why == NULL)
+        verify_on_devices(arena, verification->family, verification->out_dir, verification->seconds, result);
+    return why == NULL ? verify_write(arena, result, folder) : why;
 }
 
 /* ---- the stage ---- */

@@ -253,8 +253,22 @@ static void test_kept(void **state)
     assert_says(text_in(first, "where"), "run on Fake GPU 0 with driver");
     assert_string_equal(text_in(first, "output_digest"), text_in(first, "expected_digest"));
     assert_true(json_integer_value(json_object_get(first, "cases")) >= 18);
-    assert_string_equal(text_in(json_object_get(ran.report, "device"), "name"), "Fake GPU 0");
+    assert_string_equal(text_in(json_object_get(json_object_get(ran.report, "devices"), "cuda"), "name"),
+                        "Fake GPU 0");
     json_decref(ran.report);
+}
+
+/* Both kernels are timed together, beside the first one entered again. */
+static void check_second_copy(const Ran *ran)
+{
+    const json_t *shape = json_array_get(json_object_get(ran->report, "shapes"), 0);
+    const json_t *entries = json_object_get(shape, "entries"), *again = json_array_get(entries, 2);
+    assert_int_equal(json_array_size(json_object_get(ran->report, "shapes")), 1);
+    assert_int_equal(json_array_size(entries), 3);
+    assert_string_equal(text_in(again, "kind"), "control");
+    assert_string_equal(text_in(again, "verdict"), "SAME");
+    assert_says(text_in(shape, "device"), "Fake GPU 0");
+    assert_true(json_integer_value(json_object_get(json_object_get(shape, "run"), "processes")) >= 5);
 }
 
 /* The large case: its digest by the processor's kernel when the bundle was made, and the device's. */
@@ -270,21 +284,26 @@ static void test_times(void **state)
     assert_int_equal(strlen(text_in(compared, "digest")), 64);
     assert_string_equal(text_in(alone, "status"),
                         "not compared"); /* no processor's kernel of that contract */
-    assert_int_equal(json_integer_value(json_object_get(alone, "bytes")),
+    assert_int_equal((int)json_number_value(json_object_get(alone, "bytes")),
                      4 * (LARGE_ROWS * LARGE_COLUMNS + LARGE_ROWS));
     assert_int_equal(json_integer_value(json_object_get(json_object_get(alone, "shape"), "cols")),
                      LARGE_COLUMNS);
-    const double ns = json_number_value(json_object_get(json_object_get(alone, "timing"), "median_ns"));
-    const double gbs = json_number_value(json_object_get(alone, "gbs")),
-                 copy = json_number_value(json_object_get(alone, "copy_gbs"));
-    assert_true(ns > 20000); /* one launch on the fake's clock */
-    const json_t *tried = json_object_get(alone, "tried"), *one;
-    size_t i;
-    assert_int_equal(json_array_size(tried), 5); /* blocks of 64 to 1024 threads */
-    json_array_foreach(tried, i, one)
-        assert_true(json_number_value(json_object_get(one, "median_ns")) > 0.99 * ns);
+    const json_t *device = json_object_get(alone, "device");
+    const double ns = json_number_value(json_object_get(alone, "median_ns")),
+                 gbs = json_number_value(json_object_get(alone, "gbs")),
+                 copy = json_number_value(json_object_get(alone, "copy_gbs")),
+                 share = json_number_value(json_object_get(alone, "share_of_copy"));
+    assert_true(ns > 400000); /* one launch on the fake's clock */
+    assert_int_equal(json_integer_value(json_object_get(device, "tried")), 5); /* blocks of 64 to 1024 */
+    assert_string_equal(text_in(json_object_get(device, "geometry"), "path"), "rows");
     assert_true(gbs * ns > 3611 && gbs * ns < 3613);
     assert_true(copy > 50 && copy < 200); /* the fake's is 100 */
+    assert_true(share * copy > 0.999 * gbs && share * copy < 1.001 * gbs);
+    assert_true(json_number_value(json_object_get(alone, "first_call_ns")) > 0);
+    assert_true(json_number_value(json_object_get(device, "load_ns")) > 0);
+    assert_says(ran.said, "device copy 100 GB/s, noise floor 0.00 %");
+    assert_says(ran.said, "of copy; rows of ");
+    check_second_copy(&ran);
     json_decref(ran.report);
 }
 

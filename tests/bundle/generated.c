@@ -6,6 +6,7 @@
  * interpreted from the PTX that clang made of them, Metal's are run by the SIMT engine. */
 #include "bundle/bundle.h"
 
+#include "bench/bench.h"
 #include "cuda/cuda.h"
 #include "driver/build.h"
 #include "driver/child.h"
@@ -14,6 +15,7 @@
 #include "ptx/ptx.h"
 #include "text/buffer.h"
 #include "verify/cases.h"
+#include "verify/device.h"
 
 #include "../driver/folder.h"
 #include "certify.h"
@@ -460,6 +462,230 @@ static void bundle_keeps_every_case(void **state)
     }
 }
 
+/* ---- times ---- */
+
+static double number_in(const json_t *json, const char *name)
+{
+    return json_number_value(json_object_get(json, name));
+}
+
+static void expect_timed(const json_t *row)
+{
+    const json_t *device = json_object_get(row, "device");
+    assert_non_null(device);
+    assert_true(number_in(row, "median_ns") > 0 && number_in(row, "first_call_ns") > 0);
+    assert_true(number_in(row, "share_of_copy") > 0 && number_in(row, "share_of_copy") < 1);
+    assert_true(number_in(device, "load_ns") > 0 && number_in(device, "launch_ns") > 0);
+    assert_int_equal((int)number_in(device, "clock_low_mhz"),
+                     0); /* no NVML here: not known, and not made up */
+}
+
+/* Each kernel: digest, time, share of the device's copy bandwidth; all geometries were tried. */
+static void bundle_times_every_kernel(void **state)
+{
+    const Fixture *fixture = *state;
+    const char *said;
+    need_family(fixture);
+    json_t *report = run_bundle(fixture, make_bundle(fixture), "--time", &said);
+    const Variant *const variants[] = {fixture->cuda, fixture->metal};
+    for (int v = 0; v < 2; v++) {
+        const json_t *row = result_of(report, "times", variants[v]);
+        assert_string_equal(json_string_value(json_object_get(row, "status")), "kept");
+        assert_string_equal(json_string_value(json_object_get(row, "digest")),
+                            json_string_value(json_object_get(row, "expected")));
+        expect_timed(row);
+        /* rows, warps and one long row; blocks of 64 to 1024 threads, on the fake Mac up to 448 */
+        assert_int_equal((int)number_in(json_object_get(row, "device"), "tried"), v == 0 ? 15 : 9);
+    }
+    json_decref(report);
+    for (int v = 0; v < 2; v++)
+        if (!strstr(said, arena_printf(fixture->arena, "%-58s kept: ", variants[v]->id)) ||
+            !strstr(said, " of copy; "))
+            fail_msg("%s", said);
+}
+
+/* What verification writes, as far as devices and the bench read it. */
+static json_t *verified_result(const Fixture *fixture)
+{
+    json_t *variants = json_array();
+    for (int v = 0; v < fixture->family->variants; v++)
+        json_array_append_new(variants, json_pack("{s:s, s:s, s:{}}", "id", fixture->family->variant[v].id,
+                                                  "trust", "source emulated", "promises"));
+    return json_pack("{s:o, s:b}", "variants", variants, "ok", 1);
+}
+
+static const json_t *entry_of(const Fixture *fixture, const json_t *result, const Variant *variant)
+{
+    const json_t *entry =
+        json_array_get(json_object_get(result, "variants"), (size_t)(variant - fixture->family->variant));
+    assert_string_equal(json_string_value(json_object_get(entry, "id")), variant->id);
+    return entry;
+}
+
+static const char *device_status(const Fixture *fixture, const json_t *result, const Variant *variant)
+{
+    const json_t *device = json_object_get(entry_of(fixture, result, variant), "device");
+    const char *status = json_string_value(json_object_get(device, "status"));
+    return status ? status : "";
+}
+
+static void certify_all(const Fixture *fixture)
+{
+    const Variant *const variants[] = {fixture->cuda, fixture->metal};
+    for (int v = 0; v < 2; v++)
+        certify_variant(
+            fixture->arena, variants[v], variants[v]->target->name,
+            below_family(fixture, arena_printf(fixture->arena, "certificates/%s.json", variants[v]->id)));
+}
+
+static void starts_with(const char *text, const char *start)
+{
+    if (strncmp(text, start, strlen(start)))
+        fail_msg("'%s' does not start with '%s'", text, start);
+}
+
+/* `samebits verify` where there are devices, and where one is not there, refused, or wrong. */
+static void verification_reaches_devices(void **state)
+{
+    const Fixture *fixture = *state;
+    need_family(fixture);
+    certify_all(fixture);
+    json_t *result = verified_result(fixture);
+    verify_on_devices(fixture->arena, fixture->family, fixture->out, 100, result);
+    assert_true(json_is_true(json_object_get(result, "ok")));
+    assert_string_equal(device_status(fixture, result, fixture->cuda), "kept");
+    assert_string_equal(device_status(fixture, result, fixture->metal), "kept");
+    assert_null(json_object_get(entry_of(fixture, result, fixture->c), "device"));
+    starts_with(json_string_value(json_object_get(entry_of(fixture, result, fixture->cuda), "trust")),
+                "source emulated, run on Fake GPU 0 with driver ");
+    json_decref(result);
+    result = verified_result(fixture);
+    setenv("FAKE_CUDA", "contract", 1);
+    setenv("FAKE_METAL", "no-gpu", 1);
+    verify_on_devices(fixture->arena, fixture->family, fixture->out, 100, result);
+    starts_with(device_status(fixture, result, fixture->cuda),
+                "refused: Fake GPU 0 contracts a product and a sum");
+    starts_with(device_status(fixture, result, fixture->metal), "skipped: Metal finds no GPU");
+    assert_string_equal(json_string_value(json_object_get(entry_of(fixture, result, fixture->cuda), "trust")),
+                        "source emulated");
+    assert_true(json_is_true(json_object_get(result, "ok"))); /* what was not run there broke no promise */
+    json_decref(result);
+}
+
+static void a_wrong_device_is_a_failure(void **state)
+{
+    const Fixture *fixture = *state;
+    need_family(fixture);
+    certify_all(fixture);
+    const char *path = ptx_path(fixture), *right = text_of_file(fixture->arena, path);
+    char *wrong = arena_copy(fixture->arena, right), *at = strstr(wrong, "add.rn.f32");
+    assert_non_null(at);
+    memcpy(at, "sub", 3);
+    folder_write(fixture->arena, below_family(fixture, "obj/ptx"),
+                 arena_printf(fixture->arena, "%s.ptx", fixture->cuda->id), wrong);
+    json_t *result = verified_result(fixture);
+    verify_on_devices(fixture->arena, fixture->family, fixture->out, 100, result);
+    folder_write(fixture->arena, below_family(fixture, "obj/ptx"),
+                 arena_printf(fixture->arena, "%s.ptx", fixture->cuda->id), right);
+    assert_string_equal(device_status(fixture, result, fixture->cuda), "broken");
+    assert_false(json_is_true(json_object_get(result, "ok")));
+    starts_with(json_string_value(json_object_get(entry_of(fixture, result, fixture->cuda), "failure")),
+                "run on Fake GPU 0");
+    json_decref(result);
+}
+
+/* A family whose shape an interpreter can time, its kernels for devices alone. */
+static Family small_family(const Fixture *fixture)
+{
+    Family family = *fixture->family;
+    Shape *shape = ARENA_NEW(fixture->arena, Shape);
+    *shape = (Shape){{3, 200}};
+    family.bench = (BenchPlan){.data = "normal", .shape = shape, .shapes = 1};
+    return family;
+}
+
+static json_t *bench(const Fixture *fixture, const json_t *verify)
+{
+    Diagnostics diagnostics;
+    const Family family = small_family(fixture);
+    diagnostics_init(&diagnostics, fixture->arena);
+    json_t *bench = bench_family(fixture->arena, &diagnostics, &family, fixture->out,
+                                 (BenchOptions){.processes = 6, .seconds = 0.2, .verify = verify});
+    diagnostics_print(&diagnostics, stderr);
+    assert_non_null(bench);
+    return bench;
+}
+
+static const json_t *shape_on(const json_t *bench, const char *device)
+{
+    const json_t *shape;
+    size_t i;
+    json_array_foreach(json_object_get(bench, "shapes"), i, shape)
+    {
+        const char *name = json_string_value(json_object_get(shape, "device"));
+        if (name && strstr(name, device))
+            return shape;
+    }
+    fail_msg("no shape was timed on %s", device);
+    return NULL;
+}
+
+static void bench_times_devices(void **state)
+{
+    const Fixture *fixture = *state;
+    need_family(fixture);
+    certify_all(fixture);
+    json_t *verify = verified_result(fixture);
+    verify_on_devices(fixture->arena, fixture->family, fixture->out, 100, verify);
+    json_t *result = bench(fixture, verify);
+    static const char *const devices[] = {"Fake GPU 0", "Fake M1"};
+    for (int d = 0; d < 2; d++) {
+        const json_t *shape = shape_on(result, devices[d]), *entries = json_object_get(shape, "entries");
+        assert_int_equal(json_array_size(entries), 2); /* the kernel, and it again */
+        assert_string_equal(json_string_value(json_object_get(json_array_get(entries, 0), "id")),
+                            (d ? fixture->metal : fixture->cuda)->id);
+        assert_string_equal(json_string_value(json_object_get(json_array_get(entries, 1), "verdict")),
+                            "SAME");
+        assert_true(number_in(shape, "noise_floor") <
+                    0.01); /* the fakes' clocks count instructions, launches */
+        expect_timed(json_array_get(entries, 0));
+        assert_true(number_in(json_object_get(json_object_get(shape, "run"), "memory"), "copy_gbs") > 20);
+    }
+    assert_non_null(json_object_get(json_object_get(result, "devices"), "cuda"));
+    assert_int_equal(json_array_size(json_object_get(result, "errors")), 0);
+    json_decref(result);
+    json_decref(verify);
+}
+
+static const char *skip_reason(const json_t *bench, const Variant *variant)
+{
+    const json_t *skip;
+    size_t i;
+    json_array_foreach(json_object_get(bench, "skipped"), i, skip)
+    {
+        if (!strcmp(json_string_value(json_object_get(skip, "what")), variant->id))
+            return json_string_value(json_object_get(skip, "why"));
+    }
+    return "";
+}
+
+/* Nothing is timed that the device was not seen to do right, and the reason is in sight. */
+static void what_is_not_timed_says_why(void **state)
+{
+    const Fixture *fixture = *state;
+    need_family(fixture);
+    json_t *verify = verified_result(fixture);
+    setenv("FAKE_CUDA", "no-gpu", 1);
+    json_t *result = bench(fixture, verify);
+    starts_with(skip_reason(result, fixture->cuda),
+                "skipped: the CUDA driver finds no GPU"); /* ... emulated times mean nothing */
+    starts_with(skip_reason(result, fixture->metal),
+                "not timed: on the device: not tried; `samebits verify`");
+    assert_int_equal(json_array_size(json_object_get(result, "shapes")), 1); /* this processor's */
+    json_decref(result);
+    json_decref(verify);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 6)
@@ -475,6 +701,11 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(every_path_on_every_length, start_anew),
         cmocka_unit_test_setup(paths_are_chosen, start_anew),
         cmocka_unit_test_setup(bundle_keeps_every_case, start_anew),
+        cmocka_unit_test_setup(bundle_times_every_kernel, start_anew),
+        cmocka_unit_test_setup(verification_reaches_devices, start_anew),
+        cmocka_unit_test_setup(a_wrong_device_is_a_failure, start_anew),
+        cmocka_unit_test_setup(bench_times_devices, start_anew),
+        cmocka_unit_test_setup(what_is_not_timed_says_why, start_anew),
     };
     return cmocka_run_group_tests_name("bundle-generated", tests, set_up, tear_down);
 }

@@ -517,7 +517,7 @@ static PtxFlaws device_flaws(void)
 
 static void finish(PtxEnd end)
 {
-    fake.clock += 20000 + 50 * end.instructions; /* slow: few calls make a millisecond */
+    fake.clock += 400000 + 50 * end.instructions; /* slow: few calls make a millisecond */
     switch (end.how) {
     case PTX_DONE:
         break;
