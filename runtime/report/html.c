@@ -72,11 +72,14 @@ static void write_fastest(const Page *page)
         const json_t *variant = entry ? facts_variant_of(&page->facts, entry, &index) : NULL;
         if (!variant)
             continue;
-        const char *name =
-            arena_printf(arena, "fastest at %s", format_shape(arena, json_object_get(shape, "shape")));
+        const char *name = arena_printf(arena, "fastest at %s", format_shape_place(arena, shape));
+        const char *time = format_duration(arena, facts_number(entry, "median_ns"));
         const char *value =
-            arena_printf(arena, "%s, %s fastmath", format_duration(arena, facts_number(entry, "median_ns")),
-                         format_ratio(arena, facts_number(json_object_get(entry, "ratio"), "value")));
+            json_is_object(json_object_get(entry, "device"))
+                ? arena_printf(arena, "%s, %s of copy", time,
+                               format_percent(arena, facts_number(entry, "share_of_copy")))
+                : arena_printf(arena, "%s, %s fastmath", time,
+                               format_ratio(arena, facts_number(json_object_get(entry, "ratio"), "value")));
         const char *label = facts_text(variant, "label");
         write_tile(page, name, value, *label ? label : page_variant_name(page, variant));
     }
