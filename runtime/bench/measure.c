@@ -160,6 +160,16 @@ static double fastest_ns(const BenchTask *task, const Times *times)
     return fastest;
 }
 
+/* The first reason says more than that there is none. */
+static const char *why_none(Arena *arena, const BenchTask *task, const Times *times)
+{
+    for (int e = 0; e < times->entries; e++)
+        if (times->warmup[e].why != NULL)
+            return arena_printf(arena, "no entry could be run: %s: %s", task->entry[e].id,
+                                times->warmup[e].why);
+    return "no entry could be run";
+}
+
 static int choose_iterations(const BenchTask *task, const Times *times)
 {
     double ticks = EPOCH_TICKS * task->clock_tick_ns, fastest = fastest_ns(task, times);
@@ -244,7 +254,7 @@ Times measure_run(Arena *arena, const BenchTask *task, const Times *known, Progr
     plan.unwarmed = unwarmed;
     times.iterations = choose_iterations(task, &times);
     if (times.iterations == 0)
-        times.why = "no entry could be run";
+        times.why = why_none(arena, task, &times);
     if (times.why == NULL) {
         times.blocks = choose_blocks(task, &times, seldom);
         run_processes(arena, &times, plan, progress);

@@ -17,6 +17,8 @@ const CommandRow command_rows[] = {
     {"doctor", "", "what this machine can run, and why not the rest", command_doctor},
     {"elementary", "[--sample N]", "check exp and log against MPFR on every binary32 input",
      command_check_elementary},
+    {"emulation", "SPEC...", "what it costs to emulate a GPU's kernels here, against scalar C",
+     command_emulation},
     {"generate", "SPEC...", "write kernels, manifest.json and build.ninja", command_generate},
     {"list", "operators|terms|targets|variants [SPEC]", "what there is", command_list},
     {"run", "SPEC...", "the main job: generate, compile, verify, bench, report", command_run},

@@ -44,7 +44,7 @@ typedef struct CudaDevice CudaDevice;
 CudaDevice *cuda_open(Arena *arena, const char **why);
 void cuda_close(CudaDevice *device);
 const CudaInfo *cuda_info(const CudaDevice *device);
-/* Seconds that one wait may take (10); then the call says "no answer within 10 s ...". */
+/* Seconds that one wait may take (launch_patience); then the call says "no answer within 10 s ...". */
 void cuda_set_patience(CudaDevice *device, double seconds);
 /* NULL, or why the device is refused: its floating-point arithmetic is not the contract's. */
 const char *cuda_probe(Arena *arena, CudaDevice *device);

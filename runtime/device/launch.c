@@ -1,6 +1,7 @@
 /* launch.c: entry points from the manifest, and the launches of one call. */
 #include "device/launch.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -307,6 +308,13 @@ bool launch_step(const Launch *launch, LaunchWork work, Geometry geometry, size_
     }
     step->grid = step_grid(launch, step->entry, work, geometry);
     return true;
+}
+
+double launch_patience(void)
+{
+    const char *named = getenv("SAMEBITS_DEVICE_SECONDS");
+    const double seconds = named ? strtod(named, NULL) : 0;
+    return seconds > 0 && seconds < 1e6 ? seconds : 10;
 }
 
 size_t launch_workspace(const Launch *launch, LaunchWork work, Geometry geometry)

@@ -85,6 +85,10 @@ typedef struct LaunchStep {
     unsigned long long row;
 } LaunchStep;
 
+/* Seconds that one wait for a device may take before its kernel is taken to hang: $SAMEBITS_DEVICE_SECONDS,
+ * else 10. */
+double launch_patience(void);
+
 /* The launches of a call in order: step number `index`, false after the last. With no rows there is none. */
 bool launch_step(const Launch *launch, LaunchWork work, Geometry geometry, size_t index, LaunchStep *step);
 size_t launch_workspace(const Launch *launch, LaunchWork work, Geometry geometry); /* bytes */

@@ -16,7 +16,6 @@ enum {
     SPIN_NS = 2000000,
     NAP_NS = 200000
 };
-static const double default_patience = 10;
 
 double metal_now_ns(void)
 {
@@ -31,7 +30,7 @@ MetalDevice *metal_open(Arena *arena, const char **why)
 {
     MetalDevice *device = ARENA_NEW(arena, MetalDevice);
     const Objc *objc = &device->objc;
-    device->patience = default_patience;
+    device->patience = launch_patience();
     *why = objc_load(arena, &device->objc);
     if (*why)
         return NULL;

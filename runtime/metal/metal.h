@@ -36,7 +36,7 @@ typedef struct MetalDevice MetalDevice;
 MetalDevice *metal_open(Arena *arena, const char **why);
 void metal_close(MetalDevice *device);
 const MetalInfo *metal_info(const MetalDevice *device);
-void metal_set_patience(MetalDevice *device, double seconds); /* of one wait; 10 */
+void metal_set_patience(MetalDevice *device, double seconds); /* of one wait; launch_patience */
 /* NULL (and info.flushes is set), or why the device is refused. */
 const char *metal_probe(Arena *arena, MetalDevice *device);
 

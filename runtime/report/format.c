@@ -132,6 +132,17 @@ const char *format_shape(Arena *arena, const json_t *sizes)
     return join_sizes(arena, sizes, 0);
 }
 
+const char *format_shape_place(Arena *arena, const json_t *shape)
+{
+    const char *sizes = format_shape(arena, json_object_get(shape, "shape"));
+    const char *device = json_string_value(json_object_get(shape, "device"));
+    const char *driver = device ? strstr(device, " with driver ") : NULL;
+    if (!device)
+        return sizes;
+    return arena_printf(arena, "%s on %.*s", sizes,
+                        (int)(driver ? driver - device : (long)strcspn(device, ",")), device);
+}
+
 const char *format_shape_names(Arena *arena, const json_t *sizes)
 {
     return join_sizes(arena, sizes, 1);

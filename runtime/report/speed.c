@@ -83,7 +83,7 @@ static void write_one_scatter(const Page *page, const json_t *shape)
     if (points == 0)
         return;
     qsort(point, (size_t)points, sizeof *point, by_time);
-    const char *sizes = format_shape(arena, json_object_get(shape, "shape"));
+    const char *sizes = format_shape_place(arena, shape);
     double baseline = facts_number(facts_entry_of_kind(shape, "fastmath"), "median_ns");
     buffer_append_string(page->out, "<figure class=\"card\"><figcaption>");
     markup_text(page->out, sizes);
@@ -298,7 +298,7 @@ static void write_shape(const Page *page, const json_t *shape)
     double noise = facts_number(shape, "noise_floor");
     Scales scales = measure_scales(entries);
     const char *text = arena_printf(
-        arena, "%s (%s): %s and %s operations per call; noise floor ±%s", format_shape(arena, sizes),
+        arena, "%s (%s): %s and %s operations per call; noise floor ±%s", format_shape_place(arena, shape),
         format_shape_names(arena, sizes), format_bytes(arena, facts_number(shape, "bytes")),
         format_significant(arena, facts_number(shape, "flops")), format_percent(arena, noise));
     markup_element(page->out, "h3", "", text);

@@ -80,11 +80,11 @@ static bool any_label(const json_t *variants)
 
 static void add_shape_columns(const Table *table, Grid *grid, const json_t *shape)
 {
-    const char *group =
-        format_printable(table->arena, format_shape(table->arena, json_object_get(shape, "shape")));
+    const char *group = format_printable(table->arena, format_shape_place(table->arena, shape));
+    const bool on_device = json_is_string(json_object_get(shape, "device"));
     grid_add_column(grid, group, "first call", GRID_RIGHT, 3, false);
     grid_add_column(grid, group, "time", GRID_RIGHT, 2, false);
-    grid_add_column(grid, group, "ratio", GRID_RIGHT, 2, false);
+    grid_add_column(grid, group, on_device ? "of copy" : "ratio", GRID_RIGHT, 2, false);
     grid_add_column(grid, group, "verdict", GRID_LEFT, 1, false);
 }
 
@@ -132,7 +132,11 @@ static void set_entry(const Table *table, Grid *grid, int column, const json_t *
              format_duration(arena, facts_number(entry, "median_ns")));
     if (!json_is_object(ratio))
         return;
-    grid_set(grid, column + SHAPE_RATIO, INK_PLAIN, format_ratio(arena, facts_number(ratio, "value")));
+    /* A device has no plain loop to be held against: its own copy bandwidth is. */
+    grid_set(grid, column + SHAPE_RATIO, INK_PLAIN,
+             json_is_object(json_object_get(entry, "device"))
+                 ? format_percent(arena, facts_number(entry, "share_of_copy"))
+                 : format_ratio(arena, facts_number(ratio, "value")));
     grid_set(grid, column + SHAPE_VERDICT, verdict_ink(verdict), verdict);
 }
 

@@ -358,6 +358,44 @@ static void test_hangs(void **state)
     json_decref(ran.report);
 }
 
+/* What holds in every check can still hang when it is timed: the others go on, and the reason is told. */
+static void test_hangs_when_timed(void **state)
+{
+    const Fixture *fixture = *state;
+    const char *folder = make_bundle(fixture, sum_path);
+    setenv("FAKE_CUDA_LAUNCHES", "60", 1);
+    setenv("SAMEBITS_DEVICE_SECONDS", "0.2", 1);
+    Ran ran = run_bundle(fixture, folder, "--time", NULL);
+    unsetenv("FAKE_CUDA_LAUNCHES");
+    unsetenv("SAMEBITS_DEVICE_SECONDS");
+    assert_string_equal(ran.why, "exit status 1");
+    assert_status(&ran, fixture->cuda[0].id, "kept");
+    const char *status = text_in(check_of(&ran, "times", fixture->cuda[0].id), "status");
+    assert_says(status, "failed: not timed: ");
+    assert_says(status, "no answer within 0.2 s");
+    json_decref(ran.report);
+}
+
+static void test_old_driver(void **state)
+{
+    const Fixture *fixture = *state;
+    const char *folder = make_bundle(fixture, sum_path);
+    setenv("FAKE_CUDA", "old", 1);
+    Ran ran = run_bundle(fixture, folder, "--time", NULL);
+    assert_null(ran.why);
+    assert_status(
+        &ran, fixture->cuda[0].id,
+        "skipped: the driver is too old: it knows CUDA 10.1, PTX 7.5 needs 11.5; update the driver");
+    assert_status(&ran, fixture->cpu.id, "kept");
+    assert_int_equal(json_array_size(json_object_get(ran.report, "times")), 0);
+    json_decref(ran.report);
+    setenv("FAKE_CUDA", "contract", 1);
+    ran = run_bundle(fixture, folder, NULL, NULL);
+    assert_string_equal(ran.why, "exit status 1");
+    assert_status(&ran, fixture->cuda[0].id, "refused: Fake GPU 0 contracts a product and a sum");
+    json_decref(ran.report);
+}
+
 /* ---- files that were changed ---- */
 
 static void test_changed_file(void **state)
@@ -526,6 +564,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(test_no_gpu, start_anew),
         cmocka_unit_test_setup(test_broken, start_anew),
         cmocka_unit_test_setup(test_hangs, start_anew),
+        cmocka_unit_test_setup(test_hangs_when_timed, start_anew),
+        cmocka_unit_test_setup(test_old_driver, start_anew),
         cmocka_unit_test_setup(test_changed_file, start_anew),
         cmocka_unit_test_setup(test_changed_certificate, start_anew),
         cmocka_unit_test_setup(test_other_contract, start_anew),

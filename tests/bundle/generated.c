@@ -462,6 +462,59 @@ static void bundle_keeps_every_case(void **state)
     }
 }
 
+static void starts_with(const char *text, const char *start)
+{
+    if (strncmp(text, start, strlen(start)))
+        fail_msg("'%s' does not start with '%s'", text, start);
+}
+
+/* ---- one certificate against a family: `samebits verify SPEC --against FILE` ---- */
+
+static const char *certificate_of(const Fixture *fixture, const Variant *variant)
+{
+    return below_family(fixture, arena_printf(fixture->arena, "certificates/%s.json", variant->id));
+}
+
+static void certificates_cross_targets(void **state)
+{
+    const Fixture *fixture = *state;
+    const char *why = NULL;
+    need_family(fixture);
+    json_t *result = bundle_check_against(fixture->arena, fixture->family, fixture->out,
+                                          certificate_of(fixture, fixture->c), 100, &why);
+    assert_null(why);
+    assert_true(json_is_true(json_object_get(result, "ok")));
+    assert_string_equal(json_string_value(json_object_get(result, "made_by")), "c");
+    const Variant *const variants[] = {fixture->c, fixture->cuda, fixture->metal};
+    for (int v = 0; v < 3; v++)
+        assert_string_equal(
+            json_string_value(json_object_get(result_of(result, "checks", variants[v]), "status")), "kept");
+    json_decref(result);
+}
+
+/* Another contract, whole; and one whose text no longer has its digest. */
+static void certificates_are_refused(void **state)
+{
+    const Fixture *fixture = *state;
+    Arena *arena = fixture->arena;
+    const char *why = NULL, *path = arena_printf(arena, "%s/other.json", fixture->folder);
+    need_family(fixture);
+    Variant other = *fixture->c;
+    other.contract = "another contract\n";
+    other.digest = contract_digest(arena, other.contract);
+    certify_variant(arena, &other, "avx2", path);
+    assert_null(bundle_check_against(arena, fixture->family, fixture->out, path, 100, &why));
+    starts_with(why, "refused: ");
+    if (!strstr(why, arena_printf(arena, "certifies contract %.16s..., which no variant of", other.digest)))
+        fail_msg("%s", why);
+    other.contract = "another contract, changed\n";
+    certify_variant(arena, &other, "avx2", path);
+    assert_null(bundle_check_against(arena, fixture->family, fixture->out, path, 100, &why));
+    starts_with(why, "refused: ");
+    if (!strstr(why, "was changed: the SHA-256 of its contract's text is"))
+        fail_msg("%s", why);
+}
+
 /* ---- times ---- */
 
 static double number_in(const json_t *json, const char *name)
@@ -536,12 +589,6 @@ static void certify_all(const Fixture *fixture)
         certify_variant(
             fixture->arena, variants[v], variants[v]->target->name,
             below_family(fixture, arena_printf(fixture->arena, "certificates/%s.json", variants[v]->id)));
-}
-
-static void starts_with(const char *text, const char *start)
-{
-    if (strncmp(text, start, strlen(start)))
-        fail_msg("'%s' does not start with '%s'", text, start);
 }
 
 /* `samebits verify` where there are devices, and where one is not there, refused, or wrong. */
@@ -701,6 +748,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(every_path_on_every_length, start_anew),
         cmocka_unit_test_setup(paths_are_chosen, start_anew),
         cmocka_unit_test_setup(bundle_keeps_every_case, start_anew),
+        cmocka_unit_test_setup(certificates_cross_targets, start_anew),
+        cmocka_unit_test_setup(certificates_are_refused, start_anew),
         cmocka_unit_test_setup(bundle_times_every_kernel, start_anew),
         cmocka_unit_test_setup(verification_reaches_devices, start_anew),
         cmocka_unit_test_setup(a_wrong_device_is_a_failure, start_anew),

@@ -249,13 +249,17 @@ for name in ("small", "other"):
 results = {}
 for arguments in ("list operators " + specs.replace(" ", "\0"), "list targets", "list terms", "list variants small.lua", "doctor",
                   "tree chunk(8,lanes(4),pairwise)", "tree small.lua", "elementary --sample 100", "generate small.lua",
-                  "compile small.lua", "verify small.lua", "verify small.lua other.lua", "bench small.lua", "run small.lua"):
+                  "emulation small.lua", "compile small.lua", "verify small.lua", "verify small.lua other.lua", "bench small.lua", "run small.lua"):
     done = run(*[part.replace("\0", " ") for part in arguments.split()], "--json")
     try:
         results[arguments] = json.loads(done.stdout, parse_constant=lambda name: check(f"no {name} in JSON", False))
         check(f"{arguments.replace(specs, 'specs')} --json: one JSON text", done.returncode == 0, done.stderr)
     except json.JSONDecodeError as error:
         check(f"{arguments} --json: one JSON text", False, f"{error}: {done.stdout[:300]} {done.stderr}")
+emulated = results.get("emulation small.lua", {})
+check("emulation: a switch, and each GPU kernel against scalar C", emulated.get("switch_ns", 0) > 0 and
+      {one["target"] for one in emulated["kernels"]} == {"cuda", "metal"} and
+      all(way["times_scalar"] > 0 for one in emulated["kernels"] for way in one["emulated"]), emulated)
 check("several specs give a list", [one["family"] for one in results["verify small.lua other.lua"]] == ["small", "other"])
 fields = "id operator dtype tree target contract source symbol args launch".split()
 check("manifest: the fields it promises", all(set(fields) <= set(one) for one in results["generate small.lua"]["variants"]))

@@ -329,6 +329,43 @@ static void errors_name_the_line(void **state)
     simt_close(module);
 }
 
+/* Of two buffers side by side the nearer one is meant, whichever comes first among the arguments. */
+static void errors_name_the_argument(void **state)
+{
+    const Bench *bench = *state;
+    static const char text[] =
+        "extern \"C\" __global__ void f(const float *x, float *y, unsigned long long at)\n"
+        "{\n"
+        "    y[at] = x[0];\n"
+        "}\n";
+    enum { BEFORE = 32, Y = 16, BETWEEN = 64, X = 16, BEHIND = 32 };
+    static const struct {
+        size_t at;
+        const char *says;
+    } rows[] = {
+        {Y + 3, "12 bytes behind the last of argument 1 (64 bytes)"},
+        {Y + BETWEEN - 2, "8 bytes in front of argument 0"},
+        {Y + BETWEEN + X, "0 bytes behind the last of argument 0 (64 bytes)"},
+        {(size_t)0 - 5, "20 bytes in front of argument 1"},
+    };
+    float memory[BEFORE + Y + BETWEEN + X + BEHIND] = {0};
+    SimtArgument argument[] = {
+        {.kind = SIMT_INPUT, .pointer = memory + BEFORE + Y + BETWEEN, .bytes = X * sizeof(float)},
+        {.kind = SIMT_OUTPUT, .pointer = memory + BEFORE, .bytes = Y * sizeof(float)},
+        {.kind = SIMT_SIZE}};
+    const SimtLaunch launch = {.grid = {1}, .block = {32}};
+    SimtModule *module = build_text(bench, "argument.cu", text, SIMT_CHECKED);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        SimtError error;
+        argument[2].size = rows[i].at;
+        assert_false(simt_launch(module, "f", &launch, argument, 3, &error));
+        if (!strstr(error.text, rows[i].says)) {
+            fail_msg("'%s' does not say '%s'", error.text, rows[i].says);
+        }
+    }
+    simt_close(module);
+}
+
 /* ---- lanes, places and orders ---- */
 
 static const char places[] =
@@ -644,19 +681,13 @@ int main(int argc, char **argv)
     sources = argv[1];
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(correct_cuda_raises_nothing),
-        TEST(correct_cuda_checked_raises_nothing),
-        TEST(correct_metal_raises_nothing),
-        TEST(correct_metal_checked_raises_nothing),
-        TEST(every_bug_is_caught),
-        TEST(errors_name_the_line),
-        TEST(threads_know_their_places),
-        TEST(shared_memory_is_poisoned),
-        TEST(kernels_follow_each_other),
-        TEST(wrong_calls_are_refused),
-        TEST(sources_that_cannot_run_say_why),
-        TEST(only_clang_is_needed),
-        TEST(address_spaces_are_checked),
+        TEST(correct_cuda_raises_nothing),  TEST(correct_cuda_checked_raises_nothing),
+        TEST(correct_metal_raises_nothing), TEST(correct_metal_checked_raises_nothing),
+        TEST(every_bug_is_caught),          TEST(errors_name_the_line),
+        TEST(errors_name_the_argument),     TEST(threads_know_their_places),
+        TEST(shared_memory_is_poisoned),    TEST(kernels_follow_each_other),
+        TEST(wrong_calls_are_refused),      TEST(sources_that_cannot_run_say_why),
+        TEST(only_clang_is_needed),         TEST(address_spaces_are_checked),
         TEST(measure_switches_and_rmsnorm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
