@@ -24,6 +24,10 @@
 
 static const char *sources; /* the folder of the kernels */
 
+/* Limits of one launch, in seconds: SHORT is waited for by those that never end, LONG by none, on however
+ * busy a machine. */
+static const double SHORT = 0.5, LONG = 60;
+
 typedef struct Bench {
     Arena *arena;
     const char *folder;
@@ -137,11 +141,11 @@ static uint32_t bits(float value)
 
 /* NULL: everything agrees; else what was wrong, in the words of the level that saw it. */
 static const char *rows_try(const Bench *bench, SimtModule *module, const char *kernel, Rows *rows,
-                            unsigned grid, unsigned block)
+                            unsigned grid, unsigned block, double seconds)
 {
     const SimtStep step = {kernel, {grid, 1, 1}, {block, 1, 1}, rows->argument, 4};
     SimtError error;
-    if (!simt_launch_schedules(module, &step, 1, 2, 11, 0.5, &error)) {
+    if (!simt_launch_schedules(module, &step, 1, 2, 11, seconds, &error)) {
         return error.text;
     }
     if (guarded_buffer_check(&rows->x) || guarded_buffer_check(&rows->y)) {
@@ -173,7 +177,7 @@ static void try_shapes(const Bench *bench, SimtModule *module, const char *kerne
         Rows rows;
         rows_make(bench, &rows, kernel, trials[i].rows, trials[i].cols, trials[i].kind);
         const unsigned grid = strcmp(kernel, "warp_sum") == 0 ? (unsigned)trials[i].rows : trials[i].grid;
-        const char *wrong = rows_try(bench, module, kernel, &rows, grid, trials[i].block);
+        const char *wrong = rows_try(bench, module, kernel, &rows, grid, trials[i].block, LONG);
         rows_free(&rows);
         if (wrong) {
             fail_msg("%s, %zu x %zu: %s", kernel, trials[i].rows, trials[i].cols, wrong);
@@ -237,7 +241,7 @@ static const char *run_bug(const Bench *bench, const Bug *bug, const char *text,
     Rows rows;
     rows_make(bench, &rows, bug->kernel, 7, 1000, INPUT_CANCEL);
     const char *said =
-        rows_try(bench, module, bug->kernel, &rows, strcmp(bug->kernel, "warp_sum") == 0 ? 2 : 3, 128);
+        rows_try(bench, module, bug->kernel, &rows, strcmp(bug->kernel, "warp_sum") == 0 ? 2 : 3, 128, SHORT);
     rows_free(&rows);
     simt_close(module);
     return said;
