@@ -199,6 +199,7 @@ static int replay_fold(const Replay *replay, const PlanNode *node)
         return replay_pairwise(replay, node, span);
     if (node->term->kind == TERM_HALVING)
         return replay_halving(replay, node, span);
+    assert(node->term->kind == TERM_SEQ || node->term->kind == TERM_COMPLETION);
     return replay_seq(replay, node, span);
 }
 

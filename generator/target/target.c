@@ -34,7 +34,6 @@ const Target target_rows[] = {
      .gpu = true},
 };
 const int target_count = sizeof target_rows / sizeof *target_rows;
-const char *const target_names[] = {"avx2", "c", "cuda", "metal", NULL};
 
 /* Targets that samebits is to have and this version has not: asking for one is no mistake. */
 const char *const target_planned_names[] = {"avx512", "mpi", "neon", NULL};
