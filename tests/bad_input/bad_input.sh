@@ -186,7 +186,7 @@ check "tree without leaves" 2 "leaves" -- "$samebits" tree 'lanes(8)' --leaves m
 check "tree of an unknown term" 2 "lane" "lanes" -- "$samebits" tree 'lane(8)' --leaves 9
 check "list of an unknown thing" 2 "operators" -- "$samebits" list operatorz
 check "help needs nothing" 0 "usage" -- "$samebits" --help
-for command in run generate compile verify bench call tree list doctor; do
+for command in run generate compile verify bench bundle call emulation tree list doctor; do
   check "$command --help" 0 "usage" -- "$samebits" "$command" --help
 done
 
