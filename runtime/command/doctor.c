@@ -122,7 +122,7 @@ static void add_device(Doctor *doctor, const char *target, const char *why, cons
                                                      "said", why ? why : name));
 }
 
-/* What bundles run on. */
+/* What verify, bench and bundles run GPU kernels on. */
 static void check_devices(Doctor *doctor)
 {
     CudaInfo cuda;
@@ -154,7 +154,7 @@ static void examine(Doctor *doctor)
         printf("\ntargets\n");
     check_targets(doctor);
     if (doctor->says)
-        printf("\ndevices, for bundles\n");
+        printf("\ndevices\n");
     check_devices(doctor);
 }
 
