@@ -12,6 +12,14 @@ export PATH
 export LC_ALL="${LC_ALL:-C.UTF-8}"
 build="out/build"
 
+# Homebrew keeps two things out of the way of Apple's own: LLVM, whose clang has OpenMP, and libffi's module.
+for kegs in /opt/homebrew/opt /usr/local/opt; do
+  if [ "$(uname -s)" = Darwin ] && [ -d "$kegs/llvm/bin" ]; then
+    export PATH="$kegs/llvm/bin:$PATH"
+    export PKG_CONFIG_PATH="$kegs/libffi/lib/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}"
+  fi
+done
+
 say() { printf '%s\n' "$*"; }
 die() {
   printf 'build.sh: error: %s\n' "$*" >&2
