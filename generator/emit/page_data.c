@@ -543,6 +543,9 @@ static void add_kernel(Speller *speller, json_t *data, Signature signature, json
                             axis_name(speller), PAGE_WIDE_FROM)
              : "0");
     set_flag(data, "rows_in_parallel", !serial_rows);
+    set_flag(data, "turns", page_turns(speller) && !serial_rows);
+    set(data, "turns_when",
+        plan->axis >= 0 ? arena_printf(arena, "%s > %d", axis_name(speller), PAGE_TURNED_ROW) : "0");
     set(data, "rows_at_once", rows_at_once(speller));
     json_object_set_new(data, "rows_at_once_most", json_integer(PAGE_ROWS_AT_ONCE));
     json_object_set_new(data, "wide_from", json_integer(PAGE_WIDE_FROM));

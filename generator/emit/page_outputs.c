@@ -36,6 +36,17 @@ bool page_streams(const Speller *speller)
            !plan->target->gpu && plan->unit_stride && varying_outputs(speller) == 1;
 }
 
+/* A row longer than half of the first cache is partly gone from it when its outputs are computed. Every other
+ * row is written from its end, which was read last; a weight is then met again where the row before left it
+ * (measured on Zen 4: rmsnorm of 64 x 4096 2 % and of 32 x 16384 4 % faster, layernorm 6 and 3 %; always from
+ * the end: 2 % slower; rows of 2048, which stay: 5 % slower). */
+bool page_turns(const Speller *speller)
+{
+    const Plan *plan = speller->plan;
+    return plan->reductions > 0 && plan->axis >= 0 && plan->target->width > 1 && !plan->target->gpu &&
+           plan->unit_stride && page_has_outputs(speller);
+}
+
 static const char *store_word(Pass pass, bool stream)
 {
     return pass.live ? "store_live" : stream ? "store_stream" : "store";

@@ -44,6 +44,12 @@ $ if streams then
                 continue;
             }
 $ end
+$ if turns then
+            if (${turns_when} && r % 2 == 1) { /* to and fro: what rows share is met again where it was left */
+                outputs_back(row);
+                continue;
+            }
+$ end
 $ if has_outputs then
             for (size_t i = 0; i < end; i++)
                 outputs(&row[i], 0, row[i].count);

@@ -34,6 +34,30 @@ $ end
     }
 $ end
 }
+$ if turns then
+
+/* The same from the end: what was read last is still in the first cache. */
+static inline void outputs_back(const Row *row)
+{
+$ for l in outputs.locals do
+    ${l.text}
+$ end
+    const size_t last = row->count;
+    size_t i = last - last % ${outputs.width};
+    if (i < last)
+        ${outputs.tail}
+    while (i % ${outputs.block} != 0) {
+        i -= ${outputs.width};
+        ${outputs.one}
+    }
+    while (i > 0) {
+        i -= ${outputs.block};
+$ for l in outputs.unrolled do
+        ${l.text}
+$ end
+    }
+}
+$ end
 $ if outputs.streams then
 
 /* Before and behind what is stored around the cache. */
