@@ -57,6 +57,13 @@ const char *build_object_path(Arena *arena, const Family *family, const Variant 
                         build_row_name(variant->target, build), variant->id);
 }
 
+const char *build_header_path(Arena *arena, const Family *family, const Target *target, const char *out_dir,
+                              int build)
+{
+    return arena_printf(arena, "%s/%s/obj/%s/%s.pch", out_dir, family->name, build_rows[build].name,
+                        target->name);
+}
+
 const char *build_row_name(const Target *target, int build)
 {
     return target->gpu ? module_row_names[build] : build_rows[build].name;

@@ -251,11 +251,32 @@ static void long_rows_of_norms(void **state)
 
 /* ---- schedules change no bit ---- */
 
-/* Outputs stored around the cache begin at every place of a vector. */
-static void schedules_change_no_bit(void **state)
+/* Rows that are apart in memory where the next ones are, and an input that no reduction reads. */
+static const char apart_text[] =
+    "local a, rows, cols = dim 'a', dim 'rows', dim 'cols'\n"
+    "local x, w = input('x', a, rows, cols), input('w', rows, cols)\n"
+    "return kernel 'apart' { output = { y = x * sum(cols, x * x) + w }, tree = seq }\n";
+
+/* Outputs stored around the cache begin at every place of a line of it, in rows by fours and what is left of
+ * four, in place and not. */
+static void add_stored_shapes(TrialList *list, bool three_dims)
 {
-    (void)state;
-    workshop_need_compiler();
+    static const size_t larger[][2] = {{9, 127}, {6, 161}, {8, 4096}, {9, 4099}, {5, 33000}, {1, 70001}};
+    for (size_t i = 0; i < 76 + sizeof larger / sizeof larger[0]; i++) {
+        const size_t rows = i < 76 ? 1 + i % 9 : larger[i - 76][0], cols = i < 76 ? i : larger[i - 76][1];
+        const int threads = i < 76 ? 2 : 3;
+        const Shape shape = three_dims ? (Shape){{2, rows, cols}} : (Shape){{rows, cols}};
+        for (int in_place = 0; in_place < 2; in_place++) {
+            add_trial(list, (Trial){.shape = shape,
+                                    .kind = i < 76 ? kind_at(list->count) : INPUT_NORMAL,
+                                    .threads = threads,
+                                    .in_place = in_place});
+        }
+    }
+}
+
+static void check_schedules(const char *name, const char *text)
+{
     Workshop shop;
     TrialList list = {0};
     const AxisOverride overrides[] = {{"tree", "lanes(8)"},
@@ -264,18 +285,24 @@ static void schedules_change_no_bit(void **state)
                                       {"unroll", "1, 8"},
                                       {"stream", "0, 256"}};
     char path[4096];
-    snprintf(path, sizeof path, "%s/softmax.lua", specs_folder);
-    for (size_t cols = 0; cols <= 75; cols++) {
-        add_trial(&list, (Trial){.shape = {{1 + cols % 9, cols}}, .kind = kind_at(list.count)});
-    }
-    add_trial(&list, (Trial){.shape = {{9, 4099}}, .kind = INPUT_NORMAL, .threads = 3});
-    add_trial(&list, (Trial){.shape = {{1, 70001}}, .kind = INPUT_NORMAL, .threads = 3});
-    workshop_open(&shop, "softmax", path, NULL, overrides, 5);
+    snprintf(path, sizeof path, "%s/%s.lua", specs_folder, name);
+    add_stored_shapes(&list, text != NULL);
+    workshop_open(&shop, name, text ? NULL : path, text, overrides, 5);
     assert_int_equal(shop.family.variants, 4);
     const int failures = workshop_check(&shop, list.trial, list.count, false);
     workshop_close(&shop);
     free(list.trial);
     assert_int_equal(failures, 0);
+}
+
+static void schedules_change_no_bit(void **state)
+{
+    (void)state;
+    workshop_need_compiler();
+    check_schedules("softmax", NULL); /* keeps its values where the output will be, and is never streamed */
+    check_schedules("rmsnorm", NULL);
+    check_schedules("layernorm", NULL);
+    check_schedules("apart", apart_text);
 }
 
 /* ---- operators ---- */
