@@ -12,6 +12,9 @@
  * does not take it back (another compiler behind SAMEBITS_CLANG): the source stands alone either way, and the
  * object is the same.
  *
+ * Kernels for ranks are compiled by mpicc ($SAMEBITS_MPICC), which is told the row's compiler in the ways of
+ * Open MPI and of MPICH. Without an mpicc their commands fail and nothing else does.
+ *
  * Measured (clang 14, ld 2.40, one AVX2 kernel with OpenMP): compiling and linking in one command 0.20 s of
  * one core (0.31 s without the precompiled header, which itself takes 0.2 s, once), of which linking 0.04 s
  * with ld, 0.04 s with lld, 0.03 s with gold: no reason to depend on another linker. */
@@ -50,26 +53,37 @@ const BaselineBuild baseline_rows[] = {
 };
 const int baseline_count = sizeof baseline_rows / sizeof baseline_rows[0];
 
-static const char head[] = "# Compiles the kernels of one family. Written by `samebits generate`; run by "
-                           "`samebits compile` or by ninja itself.\n"
-                           "# SAMEBITS_CLANG and SAMEBITS_GCC name other compilers; SAMEBITS_LIMIT is put "
-                           "before each command (timeout 60).\n"
-                           "ninja_required_version = 1.7\n"
-                           "cc_clang = $${SAMEBITS_CLANG:-clang}\n"
-                           "cc_gcc = $${SAMEBITS_GCC:-gcc}\n"
-                           "limit = $${SAMEBITS_LIMIT-}\n"
-                           "target =\n"
-                           "libraries = -lm\n"
-                           "header =\n"
-                           "\n"
-                           "rule version\n"
-                           "  command = $limit $compiler --version > $out.new && "
-                           "if cmp -s $out.new $out; then rm $out.new; else mv $out.new $out; fi\n"
-                           "  description = $out\n"
-                           "  restat = 1\n"
-                           "rule link\n"
-                           "  command = exec $limit $cc_clang -shared -fopenmp -o $out $in $libraries\n"
-                           "  description = $out\n";
+static const char head[] =
+    "# Compiles the kernels of one family. Written by `samebits generate`; run by "
+    "`samebits compile` or by ninja itself.\n"
+    "# SAMEBITS_CLANG and SAMEBITS_GCC name other compilers; SAMEBITS_LIMIT is put "
+    "before each command (timeout 60).\n"
+    "ninja_required_version = 1.7\n"
+    "cc_clang = $${SAMEBITS_CLANG:-clang}\n"
+    "cc_gcc = $${SAMEBITS_GCC:-gcc}\n"
+    "mpicc = $${SAMEBITS_MPICC:-mpicc}\n"
+    "limit = $${SAMEBITS_LIMIT-}\n"
+    "target =\n"
+    "libraries = -lm\n"
+    "header =\n"
+    "\n"
+    "rule version\n"
+    "  command = $limit $compiler --version > $out.new && "
+    "if cmp -s $out.new $out; then rm $out.new; else mv $out.new $out; fi\n"
+    "  description = $out\n"
+    "  restat = 1\n"
+    "rule version_mpi\n"
+    "  command = { $limit $mpicc -show || true; } > $out.new 2>/dev/null; "
+    "if cmp -s $out.new $out; then rm $out.new; else mv $out.new $out; fi\n"
+    "  description = $out\n"
+    "  restat = 1\n"
+    "rule link\n"
+    "  command = exec $limit $cc_clang -shared -fopenmp -o $out $in $libraries\n"
+    "  description = $out\n"
+    "rule link-mpi\n"
+    "  command = exec env OMPI_CC=\"$cc_clang\" MPICH_CC=\"$cc_clang\" $limit $mpicc -shared "
+    "-fopenmp -o $out $in $libraries\n"
+    "  description = $out\n";
 
 /* `header` is set where a precompiled one is used: "@obj/clang-O3/avx2.flags". */
 static void append_build_rule(Buffer *text, const Build *row)
@@ -88,7 +102,7 @@ static bool row_precompiles(const Build *row)
 
 static bool is_vector(const Variant *variant)
 {
-    return !variant->target->gpu && variant->target->width > 1;
+    return !variant->target->gpu && !variant->target->ranks && variant->target->width > 1;
 }
 
 static bool is_precompiled_for(const Family *family, const Build *row, const Variant *variant)
@@ -138,6 +152,15 @@ static void append_header(Buffer *text, Arena *arena, const Family *family, cons
     }
 }
 
+static void append_ranks_rule(Buffer *text, const Build *row)
+{
+    buffer_printf(text,
+                  "rule %s-mpi\n  command = exec env OMPI_CC=\"$cc_%s\" MPICH_CC=\"$cc_%s\" $limit $mpicc %s "
+                  "$target %s -o $out $in%s\n  description = $out\n",
+                  row->name, row->compiler, row->compiler, row->flags, row->links ? "-shared" : "-c",
+                  row->links ? " $libraries" : "");
+}
+
 static void append_rules(Buffer *text)
 {
     buffer_append_string(text, head);
@@ -146,6 +169,7 @@ static void append_rules(Buffer *text)
         if (row_precompiles(&build_rows[b])) {
             append_header_rule(text, &build_rows[b]);
         }
+        append_ranks_rule(text, &build_rows[b]);
     }
     for (int b = 0; b < baseline_count; b++) {
         const BaselineBuild *row = &baseline_rows[b];
@@ -153,7 +177,8 @@ static void append_rules(Buffer *text)
     }
     buffer_append_string(text, "\nbuild always: phony\n"
                                "build obj/clang.version: version always\n  compiler = $cc_clang\n"
-                               "build obj/gcc.version: version always\n  compiler = $cc_gcc\n");
+                               "build obj/gcc.version: version always\n  compiler = $cc_gcc\n"
+                               "build obj/mpicc.version: version_mpi always\n");
 }
 
 static void append_target(Buffer *text, const char *flags)
@@ -168,16 +193,17 @@ static void append_object(Buffer *text, Arena *arena, const Family *family, cons
 {
     const char *header =
         is_precompiled_for(family, row, variant) ? header_name(arena, row, variant, "flags") : NULL;
-    buffer_printf(text, "build obj/%s/%s.%s: %s %s | obj/%s.version%s%s\n", row->name, variant->id,
-                  row->links ? "so" : "o", row->name, variant->source, row->compiler, header ? " " : "",
-                  header ? header : "");
+    const char *by = variant->target->ranks ? "-mpi" : "", *needs = *by ? " obj/mpicc.version" : "";
+    buffer_printf(text, "build obj/%s/%s.%s: %s%s %s | obj/%s.version%s%s%s\n", row->name, variant->id,
+                  row->links ? "so" : "o", row->name, by, variant->source, row->compiler, needs,
+                  header ? " " : "", header ? header : "");
     append_target(text, variant->target->compile);
     if (header) {
         buffer_printf(text, "  header = @%s\n", header);
     }
     if (!row->links) {
-        buffer_printf(text, "build obj/%s/%s.so: link obj/%s/%s.o | obj/clang.version\n", row->name,
-                      variant->id, row->name, variant->id);
+        buffer_printf(text, "build obj/%s/%s.so: link%s obj/%s/%s.o | obj/clang.version%s\n", row->name,
+                      variant->id, by, row->name, variant->id, needs);
     }
 }
 
@@ -287,6 +313,10 @@ const char *build_command_text(Arena *arena, const Variant *variant, int build)
     }
     if (strcmp(variant->target->name, "metal") == 0) {
         return arena_printf(arena, "xcrun -sdk macosx metal -o %s.metallib %s", variant->id, variant->source);
+    }
+    if (variant->target->ranks) {
+        return arena_printf(arena, "mpicc -O3 -fopenmp -o %s %s -lm && mpirun -np 4 ./%s SIZES", variant->id,
+                            variant->source, variant->id);
     }
     const Build *row = &build_rows[build];
     const char *target = variant->target->compile ? variant->target->compile : "";

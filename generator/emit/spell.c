@@ -20,7 +20,7 @@ static const char *const generated_names[] = {
     "live",    "memcpy",     "one_row",    "outputs",     "p",        "part",      "parts",
     "r",       "row",        "row_values", "rows_in_all", "s",        "size_t",    "span_of",
     "sqrtf",   "stack",      "step",       "stream",      "uint32_t", "uintptr_t", "wide",
-    NULL};
+    "call",    "code",       "comm",       "known",       "words",    NULL};
 
 static bool begins_with_one_of(const char *name, const char *const *prefixes)
 {

@@ -109,6 +109,25 @@ static const PlanNode *lower_term(Lowering *lowering, const Term *term, Source s
     return node_add(lowering, node_at(lowering, PLAN_FOLD, term, source));
 }
 
+/* ---- what the outputs need ---- */
+
+static void reach(Plan *plan, const Expr *expr)
+{
+    if (plan->reached[expr->id])
+        return;
+    plan->reached[expr->id] = true;
+    int arity = expr->kind == EXPR_OP ? op_rows[expr->op].arity : expr->kind == EXPR_REDUCE;
+    for (int i = 0; i < arity; i++)
+        reach(plan, expr->arg[i]);
+}
+
+static void mark_reached(Arena *arena, Plan *plan)
+{
+    plan->reached = ARENA_ARRAY(arena, bool, (size_t)plan->op->nodes);
+    for (int o = 0; o < plan->op->outputs; o++)
+        reach(plan, plan->op->output[o].value);
+}
+
 /* ---- which dim the passes run over, and which are rows ---- */
 
 static uint32_t reduced_dims(const Plan *plan)
@@ -158,6 +177,19 @@ static const char *choose_axes(Plan *plan)
         if (rows >> d & 1)
             plan->row_dim[plan->row_dims++] = d;
     return NULL;
+}
+
+bool plan_dims(const Operator *op, int *axis, int *row)
+{
+    Arena *arena = arena_create();
+    Plan plan = {.op = op};
+    mark_reached(arena, &plan);
+    const bool known = !choose_axes(&plan);
+    const bool reduces = known && reduced_dims(&plan) != 0;
+    *axis = known ? plan.axis : -1;
+    *row = known && plan.row_dims ? plan.row_dim[0] : -1;
+    arena_destroy(arena);
+    return reduces;
 }
 
 /* With such a dim of size 0 the output would still have elements, and no row to write them. */
@@ -286,23 +318,6 @@ static void choose_kept(Plan *plan)
     }
 }
 
-static void reach(Plan *plan, const Expr *expr)
-{
-    if (plan->reached[expr->id])
-        return;
-    plan->reached[expr->id] = true;
-    int arity = expr->kind == EXPR_OP ? op_rows[expr->op].arity : expr->kind == EXPR_REDUCE;
-    for (int i = 0; i < arity; i++)
-        reach(plan, expr->arg[i]);
-}
-
-static void mark_reached(Arena *arena, Plan *plan)
-{
-    plan->reached = ARENA_ARRAY(arena, bool, (size_t)plan->op->nodes);
-    for (int o = 0; o < plan->op->outputs; o++)
-        reach(plan, plan->op->output[o].value);
-}
-
 static const char *collect_reductions(Plan *plan)
 {
     for (int i = 0; i < plan->op->nodes; i++) {
@@ -329,6 +344,51 @@ static const Term *free_order(Arena *arena, const Target *target)
                            term_leafless(arena, TERM_SEQ));
 }
 
+/* ---- ranks ---- */
+
+static int level_needed(const Plan *plan, const Expr *expr)
+{
+    int level = 0;
+    if (expr->kind == EXPR_REDUCE)
+        for (int r = 0; r < plan->reductions; r++)
+            if (plan->reduction[r].reduce == expr)
+                return plan->reduction[r].level + 1;
+    for (int i = 0; expr->kind == EXPR_OP && i < op_rows[expr->op].arity; i++) {
+        const int own = level_needed(plan, expr->arg[i]);
+        level = own > level ? own : level;
+    }
+    return level;
+}
+
+static void choose_levels(Plan *plan)
+{
+    for (int r = 0; r < plan->reductions; r++) {
+        PlanReduction *reduction = &plan->reduction[r];
+        reduction->level = level_needed(plan, reduction->reduce->arg[0]);
+        plan->levels = reduction->level >= plan->levels ? reduction->level + 1 : plan->levels;
+    }
+}
+
+static bool spreads_reductions(const Plan *plan)
+{
+    return plan->target->ranks && plan->distribution.reduced;
+}
+
+/* The parts of the tree's outermost cut are what ranks own; what is above it runs over their partials. */
+static void lower_share(Lowering *lowering)
+{
+    PlanReduction *reduction = lowering->reduction;
+    if (reduction->reduce->reduce != REDUCE_SUM) {
+        reduction->share = SHARE_ONE;
+        return;
+    }
+    const Term *outer = reduction->tree->outer;
+    reduction->share = outer->kind == TERM_PAIRWISE ? SHARE_NODES : SHARE_ALL;
+    if (reduction->share == SHARE_ALL)
+        reduction->over =
+            lower_term(lowering, outer, (Source){ITEMS_ACCUMULATORS, NULL, 0, true, false, false});
+}
+
 static const char *lower_reductions(Arena *arena, Plan *plan)
 {
     const Term *free = free_order(arena, plan->target);
@@ -338,6 +398,8 @@ static const char *lower_reductions(Arena *arena, Plan *plan)
         reduction->tree = reduction->reduce->reduce == REDUCE_SUM ? plan->tree : free;
         reduction->root =
             lower_term(&lowering, reduction->tree, (Source){ITEMS_LEAVES, NULL, 0, false, false, false});
+        if (spreads_reductions(plan) && !lowering.why)
+            lower_share(&lowering);
         if (lowering.why)
             return lowering.why;
     }
@@ -346,10 +408,14 @@ static const char *lower_reductions(Arena *arena, Plan *plan)
 
 static const char *refuse_target(const Plan *plan)
 {
-    if (!plan->target->gpu)
+    if (plan->target->ranks && plan->distribution.dim < 0)
+        return "its tree begins with no cut into consecutive parts, and it has no parallel dim: there is "
+               "nothing "
+               "to spread over ranks";
+    if (!plan->target->gpu && !plan->target->ranks)
         return NULL;
     if (!term_is_fixed(plan->tree))
-        return "completion and split(auto) are negative controls of CPU targets";
+        return "completion and split(auto) are negative controls of targets c and avx2";
     if (plan->accumulator == ACCUMULATOR_F64 && !strcmp(plan->target->name, "metal"))
         return "Metal has no binary64";
     return NULL;
@@ -364,7 +430,9 @@ const Plan *plan_lower(Arena *arena, const Variant *variant, const char **why)
     plan->target = variant->target;
     plan->schedule = variant->schedule;
     plan->swapped = variant->control && !strcmp(variant->control, "swapped pair");
+    plan->allreduce = variant->control && !strcmp(variant->control, "allreduce");
     mark_reached(arena, plan);
+    plan->distribution = plan_distribution(variant);
     *why = refuse_target(plan);
     if (!*why)
         *why = choose_axes(plan);
@@ -375,6 +443,7 @@ const Plan *plan_lower(Arena *arena, const Variant *variant, const char **why)
     if (*why)
         return NULL;
     plan->unit_stride = plan->axis >= 0 && all_consecutive(plan->op, plan->axis);
+    choose_levels(plan);
     choose_kept(plan);
     *why = lower_reductions(arena, plan);
     return *why ? NULL : plan;
