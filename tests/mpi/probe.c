@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { BEHAVE, EXIT, LEAVE, CRASH, LOOP, WAIT, DIFFER, REFUSE, ABORT, PARTIAL, DISAGREE, DEADLOCK };
+enum { BEHAVE, EXIT, LEAVE, CRASH, LOOP, WAIT, DIFFER, REFUSE, ABORT, DISAGREE, DEADLOCK, ECHO, HEADER };
 
 typedef struct Part {
     const float *const *in;
@@ -82,6 +82,30 @@ static void misbehave(int how, int rank, MPI_Comm comm)
     }
 }
 
+/* What this rank was given. */
+static int echo(const Part *p, const float *params)
+{
+    const size_t elements = p->a * p->count * p->b;
+    memset(p->out[0], 0, p->a * p->b * sizeof(float));
+    for (size_t i = 0; i < elements; i++)
+        p->out[1][i] = (float)(10000 * p->a + 100 * p->first + p->count) + params[1] / 4;
+    return 0;
+}
+
+/* A message with a header, as docs/mpi.md has them, to the next rank, and one behind it. */
+static int send_header(int rank, int ranks, MPI_Comm comm)
+{
+    struct {
+        char mark[8];
+        unsigned long long values;
+        char rest[84];
+    } header = {"samebits", 5, ""}, other;
+    const int next = (rank + 1) % ranks, before = (rank + ranks - 1) % ranks;
+    MPI_Sendrecv(&header, 100, MPI_BYTE, next, 1, &other, 100, MPI_BYTE, before, 1, comm, MPI_STATUS_IGNORE);
+    return MPI_Sendrecv(header.rest, 20, MPI_BYTE, next, 2, other.rest, 20, MPI_BYTE, before, 2, comm,
+                        MPI_STATUS_IGNORE);
+}
+
 int samebits_probe_call(const float *const *in, float *const *out, const size_t *sizes, const float *params,
                         size_t first, size_t count, MPI_Comm comm)
 {
@@ -96,6 +120,10 @@ int samebits_probe_call(const float *const *in, float *const *out, const size_t 
         return 1;
     if (how == DEADLOCK)
         misbehave(WAIT, (rank + 1) % ranks, comm);
+    if (how == ECHO)
+        return echo(&part, params);
+    if (how == HEADER)
+        return send_header(rank, ranks, comm);
     if (rank == whom)
         misbehave(how, rank, comm);
     fill(&part);
