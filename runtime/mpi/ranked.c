@@ -277,7 +277,9 @@ static bool start(Ranked *ranked, int ranks)
     if (!ranked->mpi) {
         ranked->mpi = mpi_find(ranked->arena, &why);
     }
-    const char *program = why ? NULL : rank_program(ranked->arena, ranked->mpi, ranked->object, &why);
+    const char *program = why ? NULL
+                              : rank_program(ranked->arena, ranked->mpi,
+                                             rank_program_folder(ranked->arena, ranked->object), &why);
     if (!why) {
         why = team_start(&ranked->team, ranked->arena, ranked->mpi, program, ranks, ranked->start_limit);
     }
@@ -375,7 +377,7 @@ static bool send_call(Ranked *ranked, const CallData *data, int rank)
         arena_out_of_memory();
     }
     for (int i = 0; i < op->inputs; i++) {
-        slice_take(parts + at, data->input[i], &call.input[i], call.first, call.count);
+        slice_cut(parts + at, data->input[i], &call.input[i], call.first, call.count);
         at += slice_elements(&call.input[i], call.count);
     }
     const bool sent =

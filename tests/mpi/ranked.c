@@ -21,7 +21,22 @@
 #include <cmocka.h>
 
 /* As in probe.c. */
-enum { BEHAVE, EXIT, LEAVE, CRASH, LOOP, WAIT, DIFFER, REFUSE, ABORT, DISAGREE, DEADLOCK, ECHO, HEADER };
+enum {
+    BEHAVE,
+    EXIT,
+    LEAVE,
+    CRASH,
+    LOOP,
+    WAIT,
+    DIFFER,
+    REFUSE,
+    ABORT,
+    DISAGREE,
+    DEADLOCK,
+    ECHO,
+    HEADER,
+    KNOWN
+};
 
 typedef struct Library {
     const char *name, *mpirun, *mpicc;
@@ -122,8 +137,8 @@ static const char *why_no_library(Arena *arena, const Library *library)
 static const char *compile_probe(const Fixture *fixture, const char *mpicc, const char *name)
 {
     const char *object = arena_printf(fixture->arena, "%s/%s", fixture->folder, name);
-    const char *const argv[] = {mpicc,   "-std=gnu17", "-O1", "-w",   "-shared",
-                                "-fPIC", PROBE,        "-o",  object, NULL};
+    const char *const argv[] = {mpicc,     "-std=gnu17", "-O1", "-w", "-D_GNU_SOURCE", "-I" RUNTIME,
+                                "-shared", "-fPIC",      PROBE, "-o", object,          NULL};
     Buffer said = {0};
     const char *why = child_exec(fixture->arena, (ChildLimits){60, 0}, argv, NULL, &said);
     if (why) {
@@ -414,6 +429,29 @@ static void test_time(void **state)
     end(fixture);
 }
 
+/* Each rank makes its own part of what a benchmark of one process has, of tensors that repeat themselves too.
+ */
+static void test_timed_data(void **state)
+{
+    Fixture *fixture = begin(state);
+    static Operator op;
+    op = *fixture->variant.op;
+    op.param[0].value = KNOWN;
+    fixture->variant.op = &op;
+    static const Shape shapes[] = {{{3, 30, 5}}, {{1, 2200000, 2}}, {{2, 0, 3}}};
+    static const RankCut cuts[] = {{.ranks = 3, .first = {0, 4, 20, 30}},
+                                   {.ranks = 2, .first = {0, 1000, 2200000}},
+                                   {.ranks = 2, .first = {0, 0, 0}}};
+    for (int s = 0; s < 3; s++) {
+        RankTimes times;
+        ranked_set_cut(fixture->ranked, &cuts[s]);
+        if (!ranked_time(fixture->ranked, &shapes[s], "mixed", 1, &times)) {
+            fail_msg("%s", ranked_failure(fixture->ranked));
+        }
+    }
+    end(fixture);
+}
+
 /* A process made by fork has ranks of its own, and leaves its parent's alone. */
 static void call_in_child(void *context, FILE *out)
 {
@@ -669,35 +707,21 @@ typedef struct Case {
     {                                                                                                        \
 #function, function                                                                                  \
     }
-static const Case cases[] = {CASE(test_slicings),
-                             CASE(test_calls_differ),
-                             CASE(test_chosen_cut),
-                             CASE(test_counts),
-                             CASE(test_mistakes),
-                             CASE(test_codes),
-                             CASE(test_many_ranks),
-                             CASE(test_time),
-                             CASE(test_fork),
-                             CASE(test_exit),
-                             CASE(test_leave),
-                             CASE(test_crash),
-                             CASE(test_abort),
-                             CASE(test_differ),
-                             CASE(test_disagree),
-                             CASE(test_loop),
-                             CASE(test_wait),
-                             CASE(test_deadlock),
-                             CASE(test_stopped),
-                             CASE(test_interrupted),
-                             CASE(test_killed),
-                             CASE(test_no_launcher),
-                             CASE(test_bad_flag),
-                             CASE(test_mixture),
-                             CASE(test_kernel_of_other_library),
-                             CASE(test_no_symbol),
-                             CASE(test_wrong_token),
-                             CASE(test_stranger),
-                             CASE(test_worlds_of_one)};
+static const Case cases[] = {CASE(test_slicings),    CASE(test_calls_differ),
+                             CASE(test_chosen_cut),  CASE(test_counts),
+                             CASE(test_mistakes),    CASE(test_codes),
+                             CASE(test_many_ranks),  CASE(test_time),
+                             CASE(test_timed_data),  CASE(test_fork),
+                             CASE(test_exit),        CASE(test_leave),
+                             CASE(test_crash),       CASE(test_abort),
+                             CASE(test_differ),      CASE(test_disagree),
+                             CASE(test_loop),        CASE(test_wait),
+                             CASE(test_deadlock),    CASE(test_stopped),
+                             CASE(test_interrupted), CASE(test_killed),
+                             CASE(test_no_launcher), CASE(test_bad_flag),
+                             CASE(test_mixture),     CASE(test_kernel_of_other_library),
+                             CASE(test_no_symbol),   CASE(test_wrong_token),
+                             CASE(test_stranger),    CASE(test_worlds_of_one)};
 enum { CASES = sizeof cases / sizeof *cases };
 
 /* Stands for all cases of a library that is not here. */
