@@ -1,7 +1,7 @@
 /* rank.c: the program that mpirun starts: one rank of a team, which loads a kernel and calls it as samebits
  * says.
  *
- * It is text in samebits (embed.py joins wire.h, array/inputs, rank_calls.c and this) and compiled once by
+ * It is text in samebits (embed.py joins wire.h, array/inputs, rank_calls.h and this) and compiled once by
  * the compiler wrapper of the MPI that is here. It connects back by a stream socket. A thread of its own
  * reads that socket, so that it answers, and ends the process when samebits is gone, whatever the kernel
  * does. MPI is called by the first thread alone (MPI_THREAD_FUNNELED).
@@ -9,7 +9,7 @@
  * It never outlives samebits: a closed socket ends it, and so does the end of the launcher that started it.
  */
 #include "array/inputs.h"
-#include "mpi/rank_calls.c"
+#include "mpi/rank_calls.h"
 #include "mpi/wire.h"
 
 #include <dlfcn.h>

@@ -45,6 +45,7 @@ END
 }
 
 # The named cases, run on the first of the hosts.
+# shellcheck disable=SC2016 # the inner shell expands them
 run_cases() {
   ip netns exec "$a" unshare --uts sh -c 'hostname "$0"; exec "$@"' "$a" env \
     SAMEBITS_MPI_HOSTFILE="$folder/hosts" \
@@ -54,7 +55,9 @@ run_cases() {
     "$program" "$@"
 }
 
-command -v ip >/dev/null && command -v unshare >/dev/null || skip "no ip or no unshare in PATH: apt-get install iproute2 util-linux"
+for needed in ip unshare; do
+  command -v "$needed" >/dev/null || skip "no $needed in PATH: apt-get install iproute2 util-linux"
+done
 trap clean EXIT
 trap 'exit 1' INT TERM HUP
 make_hosts 2>/dev/null || skip "network namespaces are not allowed here"
