@@ -5,11 +5,13 @@
 #include "driver/child.h"
 #include "emit/emit.h"
 #include "metal/metal.h"
+#include "mpi/program.h"
 #include "ptx/ptx.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct Tool {
@@ -27,8 +29,9 @@ static const Tool tools[] = {
 /* What was found, as rows on a terminal or, with --json, as a list. */
 typedef struct Doctor {
     Arena *arena;
-    bool says; /* not --json */
-    bool fine; /* everything needed is here */
+    bool says;            /* not --json */
+    bool fine;            /* everything needed is here */
+    const char *no_ranks; /* NULL, or why target mpi cannot run */
     json_t *tools, *targets, *devices;
 } Doctor;
 
@@ -89,6 +92,30 @@ static void check_templates(Doctor *doctor)
              there ? "found" : arena_printf(doctor->arena, "none in %s: %s", folder, tool.cure));
 }
 
+static const char *describe_mpi(Arena *arena, const Mpi *mpi)
+{
+    const char *hosts = mpi_hostfile();
+    return arena_printf(arena, "%s: %s, %s: %s; 2 ranks started; more than %d share processors%s%s",
+                        mpi->mpirun, mpi->launcher_version, mpi->mpicc, mpi->library_version, mpi->processors,
+                        hosts ? "; hosts of " : "", hosts ? hosts : "");
+}
+
+/* Which MPI there is, and whether two ranks of it find each other. */
+static void check_mpi(Doctor *doctor, const char *out)
+{
+    static const Tool tool = {NULL, "MPI", "ranks of target mpi", "", false};
+    enum { RANKS = 2, SECONDS = 30 };
+    Arena *arena = doctor->arena;
+    const char *why;
+    const Mpi *mpi = mpi_find(arena, &why);
+    if (mpi) {
+        mkdir(out, 0777);
+        why = rank_program_try(arena, mpi, arena_printf(arena, "%s/rank", out), RANKS, SECONDS);
+    }
+    doctor->no_ranks = why;
+    add_tool(doctor, &tool, !why, why ? why : describe_mpi(arena, mpi));
+}
+
 static void add_target(Doctor *doctor, const char *name, bool here, const char *said)
 {
     if (doctor->says)
@@ -103,6 +130,8 @@ static void check_targets(Doctor *doctor)
     for (int i = 0; i < target_count; i++) {
         const Target *target = &target_rows[i];
         const char *why = target_why_not_here(target);
+        if (!why && target->ranks)
+            why = doctor->no_ranks;
         const char *how =
             target->gpu ? arena_printf(doctor->arena, "%s; emulated here", target->meaning) : target->meaning;
         add_target(doctor, target->name, !why, why ? why : how);
@@ -141,7 +170,7 @@ static void check_nvcc(Doctor *doctor)
              why ? "none: NVIDIA's CUDA toolkit, or name one in SAMEBITS_NVCC" : "found");
 }
 
-static void examine(Doctor *doctor)
+static void examine(Doctor *doctor, const char *out)
 {
     if (doctor->says)
         printf("tools\n");
@@ -150,6 +179,7 @@ static void examine(Doctor *doctor)
     check_openmp(doctor);
     check_nvcc(doctor);
     check_templates(doctor);
+    check_mpi(doctor, out);
     if (doctor->says)
         printf("\ntargets\n");
     check_targets(doctor);
@@ -160,9 +190,14 @@ static void examine(Doctor *doctor)
 
 int command_doctor(const Options *options, Arena *arena)
 {
-    Doctor doctor = {arena, !options->json, true, json_array(), json_array(), json_array()};
+    Doctor doctor = {.arena = arena,
+                     .says = !options->json,
+                     .fine = true,
+                     .tools = json_array(),
+                     .targets = json_array(),
+                     .devices = json_array()};
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    examine(&doctor);
+    examine(&doctor, options->out);
     if (doctor.says)
         printf("\n%ld processors online\n%s\n", processors,
                doctor.fine ? "everything needed is here" : "something needed is missing: see NO above");
