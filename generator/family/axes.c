@@ -14,10 +14,14 @@ typedef struct AxisRow {
 static const AxisRow axis_rows[AXES] = {
     [AXIS_TREE] = {"tree", false},     [AXIS_ACCUMULATOR] = {"accumulator", true},
     [AXIS_DTYPE] = {"dtype", true},    [AXIS_UNROLL] = {"unroll", false},
-    [AXIS_STREAM] = {"stream", false}, [AXIS_TARGET] = {"target", true},
+    [AXIS_STREAM] = {"stream", false}, [AXIS_EXCHANGE] = {"exchange", true},
+    [AXIS_TARGET] = {"target", true},
 };
 
-const char *const family_axes[] = {"accumulator", "dtype", "stream", "target", "tree", "unroll", NULL};
+const char *const exchange_names[] = {"gather", "scatter", "tree", NULL};
+
+const char *const family_axes[] = {"accumulator", "dtype", "exchange", "stream",
+                                   "target",      "tree",  "unroll",   NULL};
 
 bool axis_takes_text(Axis axis)
 {
@@ -100,6 +104,17 @@ static bool add_dtype(AxisValues *values, Diagnostics *diagnostics, Location whe
     return report_unknown(diagnostics, where, AXIS_DTYPE, text, names);
 }
 
+static bool add_exchange(AxisValues *values, Diagnostics *diagnostics, Location where, const char *text)
+{
+    for (int e = 0; exchange_names[e]; e++) {
+        if (strcmp(text, exchange_names[e]) == 0) {
+            values->exchange[values->count[AXIS_EXCHANGE]++] = (Exchange)e;
+            return true;
+        }
+    }
+    return report_unknown(diagnostics, where, AXIS_EXCHANGE, text, exchange_names);
+}
+
 static bool add_target(AxisValues *values, Diagnostics *diagnostics, Location where, const char *text)
 {
     const Target *target = target_named(text);
@@ -121,6 +136,8 @@ bool axes_add_text(AxisValues *values, Diagnostics *diagnostics, Location where,
         return add_accumulator(values, diagnostics, where, text);
     case AXIS_DTYPE:
         return add_dtype(values, diagnostics, where, text);
+    case AXIS_EXCHANGE:
+        return add_exchange(values, diagnostics, where, text);
     default:
         return add_target(values, diagnostics, where, text);
     }
@@ -213,6 +230,9 @@ void axes_fill_defaults(AxisValues *values, Arena *arena, bool needs_tree)
     }
     if (count[AXIS_STREAM] == 0) {
         values->stream[count[AXIS_STREAM]++] = SCHEDULE_STREAM_BYTES;
+    }
+    if (count[AXIS_EXCHANGE] == 0) {
+        values->exchange[count[AXIS_EXCHANGE]++] = EXCHANGE_GATHER;
     }
     if (count[AXIS_TARGET] == 0) {
         values->target[count[AXIS_TARGET]++] = (TargetChoice){"c", target_named("c")};

@@ -22,6 +22,7 @@ typedef enum Axis {
     AXIS_DTYPE,
     AXIS_UNROLL,
     AXIS_STREAM,
+    AXIS_EXCHANGE,
     AXIS_TARGET,
     AXES
 } Axis;
@@ -44,6 +45,7 @@ typedef struct AxisValues {
     const char *dtype[AXIS_VALUES_LIMIT];
     int unroll[AXIS_VALUES_LIMIT];
     size_t stream[AXIS_VALUES_LIMIT];
+    Exchange exchange[AXIS_VALUES_LIMIT];
     TargetChoice target[AXIS_VALUES_LIMIT];
 } AxisValues;
 

@@ -68,7 +68,7 @@ static void add(Arena *arena, Family *family, const Operator *op, const char *id
                          .accumulator = ACCUMULATOR_F32,
                          .dtype = "f32",
                          .target = control_target(family),
-                         .schedule = {4, 32 << 20},
+                         .schedule = {.unroll = 4, .stream_bytes = 32 << 20},
                          .control = control};
     variant_fill_identity(arena, variant, (IdentityParts){0});
 }

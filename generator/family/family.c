@@ -1,7 +1,8 @@
 /* family.c: what one spec means: every combination of its axes, as variants.
  *
  * The order is the spec's: tree slowest, then accumulator, dtype, unroll, stream, and target fastest, so that
- * kernels of one contract stand side by side. What is asked for and not possible is a Skip, never lost. */
+ * kernels of one contract stand side by side. Exchanges are values of targets with ranks alone. What is asked
+ * for and not possible is a Skip, never lost. */
 #include "family/family.h"
 
 #include "family/axes.h"
@@ -103,14 +104,18 @@ static void add_variant(Unfolding *unfolding, Variant variant)
     family->variants++;
 }
 
-/* All targets of one combination of the other axes. */
-static void add_targets(Unfolding *unfolding, Variant variant)
+/* All targets of one combination of the other axes. A target without ranks exchanges nothing: it stands once,
+ * beside the first exchange. */
+static void add_targets(Unfolding *unfolding, Variant variant, int exchange)
 {
     for (int t = 0; t < unfolding->axes->count[AXIS_TARGET]; t++) {
         variant.target = unfolding->axes->target[t].target;
-        if (variant.target) {
-            add_variant(unfolding, variant);
+        if (!variant.target || (!variant.target->ranks && exchange > 0)) {
+            continue;
         }
+        variant.schedule.exchange =
+            variant.target->ranks ? unfolding->axes->exchange[exchange] : EXCHANGE_GATHER;
+        add_variant(unfolding, variant);
     }
 }
 
@@ -119,8 +124,10 @@ static void add_schedules(Unfolding *unfolding, Variant variant)
     const AxisValues *axes = unfolding->axes;
     for (int u = 0; u < axes->count[AXIS_UNROLL]; u++) {
         for (int s = 0; s < axes->count[AXIS_STREAM]; s++) {
-            variant.schedule = (Schedule){axes->unroll[u], axes->stream[s]};
-            add_targets(unfolding, variant);
+            variant.schedule = (Schedule){.unroll = axes->unroll[u], .stream_bytes = axes->stream[s]};
+            for (int e = 0; e < axes->count[AXIS_EXCHANGE]; e++) {
+                add_targets(unfolding, variant, e);
+            }
         }
     }
 }
@@ -159,8 +166,10 @@ static int count_variants(Diagnostics *diagnostics, Location where, const AxisVa
 
 static void expand(Arena *arena, Family *family, const AxisValues *axes, int wanted)
 {
-    Unfolding unfolding = {arena, family, axes, {axes->count[AXIS_UNROLL] > 1, axes->count[AXIS_STREAM] > 1},
-                           NULL,  0};
+    const IdentityParts parts = {.unroll = axes->count[AXIS_UNROLL] > 1,
+                                 .stream = axes->count[AXIS_STREAM] > 1,
+                                 .exchange = axes->count[AXIS_EXCHANGE] > 1};
+    Unfolding unfolding = {.arena = arena, .family = family, .axes = axes, .parts = parts};
     unfolding.slots = 2 * (size_t)wanted + 1;
     unfolding.by_id = ARENA_ARRAY(arena, int, unfolding.slots);
     family->variant = ARENA_ARRAY(arena, Variant, (size_t)wanted + 1);

@@ -10,10 +10,15 @@
 
 #include <stddef.h>
 
+/* How ranks learn each other's partials (docs/mpi.md, "Messages"). */
+typedef enum Exchange { EXCHANGE_GATHER, EXCHANGE_SCATTER, EXCHANGE_TREE, EXCHANGES } Exchange;
+extern const char *const exchange_names[]; /* "gather", "scatter", "tree"; ends with NULL */
+
 /* What never changes a bit. */
 typedef struct Schedule {
     int unroll;          /* vectors per iteration of an output loop: 1, 2, 4, 8 */
     size_t stream_bytes; /* outputs of at least this many bytes are stored around the cache; 0: never */
+    Exchange exchange;   /* of targets with ranks; EXCHANGE_GATHER elsewhere */
 } Schedule;
 
 typedef struct Variant {
@@ -81,7 +86,8 @@ const Family *family_read(Arena *arena, Diagnostics *diagnostics, const char *pa
  * always NULL; whoever lowers variants defines the strong one. Every field is filled when it is asked. */
 const char *variant_why_not(const Variant *variant);
 
-/* Axis names, for messages and `--help`; ends with NULL: accumulator, dtype, stream, target, tree, unroll */
+/* Axis names, for messages and `--help`; ends with NULL: accumulator, dtype, exchange, stream, target,
+ * tree, unroll */
 extern const char *const family_axes[];
 
 #endif

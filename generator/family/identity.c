@@ -47,10 +47,13 @@ void variant_fill_identity(Arena *arena, Variant *variant, IdentityParts parts)
     const Schedule *schedule = &variant->schedule;
     const char *unroll = parts.unroll ? arena_printf(arena, "_u%d", schedule->unroll) : "";
     const char *stream = parts.stream ? arena_printf(arena, "_s%zu", schedule->stream_bytes) : "";
+    const char *exchange = parts.exchange && variant->target->ranks
+                               ? arena_printf(arena, "_%s", exchange_names[schedule->exchange])
+                               : "";
     if (!variant->id) {
-        variant->id =
-            arena_printf(arena, "%s_%s_%s_%s%s%s", variant->op->name, variant->target->name,
-                         slug(arena, variant->tree), accumulator_name(variant->accumulator), unroll, stream);
+        variant->id = arena_printf(arena, "%s_%s_%s_%s%s%s%s", variant->op->name, variant->target->name,
+                                   slug(arena, variant->tree), accumulator_name(variant->accumulator), unroll,
+                                   stream, exchange);
     }
     variant->symbol = arena_printf(arena, "samebits_%s", variant->id);
     variant->source = arena_printf(arena, "%s%s", variant->id, variant->target->extension);

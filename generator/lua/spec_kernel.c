@@ -23,8 +23,8 @@ typedef struct Place {
     Location where;
 } Place;
 
-static const char *const kernel_fields[] = {"accumulator", "bench", "dtype",  "output", "stream",
-                                            "target",      "tree",  "unroll", NULL};
+static const char *const kernel_fields[] = {"accumulator", "bench",  "dtype", "exchange", "output",
+                                            "stream",      "target", "tree",  "unroll",   NULL};
 static const char *const bench_fields[] = {"batch", "compare", "data", "shape", NULL};
 
 static void check_fields(lua_State *state, Place place, const char *owner, const char *const *known)

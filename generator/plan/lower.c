@@ -109,6 +109,25 @@ static const PlanNode *lower_term(Lowering *lowering, const Term *term, Source s
     return node_add(lowering, node_at(lowering, PLAN_FOLD, term, source));
 }
 
+/* ---- what the outputs need ---- */
+
+static void reach(Plan *plan, const Expr *expr)
+{
+    if (plan->reached[expr->id])
+        return;
+    plan->reached[expr->id] = true;
+    int arity = expr->kind == EXPR_OP ? op_rows[expr->op].arity : expr->kind == EXPR_REDUCE;
+    for (int i = 0; i < arity; i++)
+        reach(plan, expr->arg[i]);
+}
+
+static void mark_reached(Arena *arena, Plan *plan)
+{
+    plan->reached = ARENA_ARRAY(arena, bool, (size_t)plan->op->nodes);
+    for (int o = 0; o < plan->op->outputs; o++)
+        reach(plan, plan->op->output[o].value);
+}
+
 /* ---- which dim the passes run over, and which are rows ---- */
 
 static uint32_t reduced_dims(const Plan *plan)
@@ -158,6 +177,19 @@ static const char *choose_axes(Plan *plan)
         if (rows >> d & 1)
             plan->row_dim[plan->row_dims++] = d;
     return NULL;
+}
+
+bool plan_dims(const Operator *op, int *axis, int *row)
+{
+    Arena *arena = arena_create();
+    Plan plan = {.op = op};
+    mark_reached(arena, &plan);
+    const bool known = !choose_axes(&plan);
+    const bool reduces = known && reduced_dims(&plan) != 0;
+    *axis = known ? plan.axis : -1;
+    *row = known && plan.row_dims ? plan.row_dim[0] : -1;
+    arena_destroy(arena);
+    return reduces;
 }
 
 /* With such a dim of size 0 the output would still have elements, and no row to write them. */
@@ -284,23 +316,6 @@ static void choose_kept(Plan *plan)
             }
         }
     }
-}
-
-static void reach(Plan *plan, const Expr *expr)
-{
-    if (plan->reached[expr->id])
-        return;
-    plan->reached[expr->id] = true;
-    int arity = expr->kind == EXPR_OP ? op_rows[expr->op].arity : expr->kind == EXPR_REDUCE;
-    for (int i = 0; i < arity; i++)
-        reach(plan, expr->arg[i]);
-}
-
-static void mark_reached(Arena *arena, Plan *plan)
-{
-    plan->reached = ARENA_ARRAY(arena, bool, (size_t)plan->op->nodes);
-    for (int o = 0; o < plan->op->outputs; o++)
-        reach(plan, plan->op->output[o].value);
 }
 
 static const char *collect_reductions(Plan *plan)

@@ -73,6 +73,10 @@ typedef struct Plan {
 /* NULL and *why where this operator or tree has no row kernel (the user sees "skipped: why"). */
 const Plan *plan_lower(Arena *arena, const Variant *variant, const char **why);
 
+/* The dim that passes run over and the first parallel one, -1 where there is none; true when the axis is
+ * reduced. */
+bool plan_dims(const Operator *op, int *axis, int *row);
+
 /* Replays the plan's reductions on leaf names and compares every join with the term's own walk,
  * for numbers of leaves that reach every part of it; `budget` bounds their sum per reduction (at least 64;
  * every plan is replayed with PLAN_REPLAY when it is made, the tests replay with much more). NULL when they

@@ -16,6 +16,7 @@ typedef struct Target {
     const char *compile;   /* flags besides the common ones, "-mavx2 -mfma" */
     const char *cpu_needs; /* space-separated CPU features a run needs, "avx2 fma"; NULL: none */
     bool gpu;              /* blocks of threads; width is the warp's */
+    bool ranks;            /* run by the ranks of an MPI communicator: docs/mpi.md */
 } Target;
 
 extern const Target target_rows[];

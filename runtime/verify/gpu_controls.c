@@ -203,7 +203,7 @@ static Variant variant_of(Arena *arena, const GpuControl *row)
                        .accumulator = ACCUMULATOR_F32,
                        .dtype = "f32",
                        .target = target_named(row->target),
-                       .schedule = {4, 32 << 20},
+                       .schedule = {.unroll = 4, .stream_bytes = 32 << 20},
                        .control = row->name};
     variant_fill_identity(arena, &variant, (IdentityParts){0});
     return variant;

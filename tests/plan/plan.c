@@ -140,7 +140,7 @@ static const Term *random_term(Fixture *fixture, uint64_t *state, int depth, boo
 static Plan *lower(Fixture *fixture, const Operator *op, const Term *term, const char *target)
 {
     const Variant variant = {
-        .id = "probe", .op = op, .tree = term, .target = target_named(target), .schedule = {4, 0}};
+        .id = "probe", .op = op, .tree = term, .target = target_named(target), .schedule = {.unroll = 4}};
     const char *why = NULL;
     const Plan *plan = plan_lower(fixture->arena, &variant, &why);
     if (!plan) {
