@@ -60,7 +60,7 @@ static const char *why_not_here(Arena *arena, const Job *job)
     const char *why = job->host->why_not[job->entry->kind];
     if (why || job->entry->kind != BUNDLED_CPU || !target)
         return why;
-    why = target_why_not_here(target);
+    why = kernel_why_not_here(arena, target);
     return why ? arena_printf(arena, "skipped: %s", why) : NULL;
 }
 
@@ -80,7 +80,7 @@ static const char *call_cpu(void *opened, Arena *arena, const CallData *call)
 {
     (void)arena;
     kernel_call(((Opened *)opened)->cpu, call);
-    return NULL;
+    return kernel_failure(((Opened *)opened)->cpu);
 }
 
 static const char *call_cuda(void *opened, Arena *arena, const CallData *call)
@@ -128,8 +128,7 @@ static const char *open_metal(Opened *opened, const Job *job)
 static const char *open_cpu(Opened *opened, const Job *job)
 {
     const char *why = NULL;
-    opened->cpu =
-        kernel_open(opened->arena, job->file, job->entry->variant.symbol, job->entry->variant.op, &why);
+    opened->cpu = kernel_open_variant(opened->arena, job->file, &job->entry->variant, &why);
     if (!opened->cpu)
         return arena_printf(opened->arena, "skipped: %s", why);
     kernel_prepare_thread();

@@ -2,6 +2,7 @@
 #include "command/stages.h"
 
 #include "driver/child.h"
+#include "driver/kernel.h"
 #include "emit/emit.h"
 
 #include <stdio.h>
@@ -96,9 +97,9 @@ static void add_target(Doctor *doctor, const char *name, bool here, const char *
 
 static void check_targets(Doctor *doctor)
 {
-    static const char *const later[] = {"cuda", "metal", "mpi", "avx512", "neon"};
+    static const char *const later[] = {"avx512", "neon"};
     for (int i = 0; i < target_count; i++) {
-        const char *why = target_why_not_here(&target_rows[i]);
+        const char *why = kernel_why_not_here(doctor->arena, &target_rows[i]);
         add_target(doctor, target_rows[i].name, !why, why ? why : target_rows[i].meaning);
     }
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)

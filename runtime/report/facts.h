@@ -32,7 +32,7 @@ typedef struct PromiseLabel {
     const char *brief;   /* "THR" */
     const char *meaning; /* which two runs are equal */
 } PromiseLabel;
-enum { PROMISES = 7 };
+enum { PROMISES = 8 };
 extern const PromiseLabel promise_labels[PROMISES];
 
 /* Lists; an empty list is NULL or an empty array: json_array_size(NULL) is 0. */
@@ -51,6 +51,8 @@ const json_t *facts_entry_like(const json_t *shape, const json_t *entry); /* sam
 const json_t *facts_fastest(const json_t *shape); /* the variant's entry with the least median */
 const json_t *facts_variant_of(const Facts *facts, const json_t *entry, size_t *index);
 
+/* Whether a table that has little room shows it: RANKS only where some variant has ranks. */
+bool facts_shows_promise(const Facts *facts, int promise);
 PromiseState facts_promise(const json_t *verified, const char *name);
 const json_t *facts_promise_detail(const json_t *verified, const char *name); /* the object, or NULL */
 const char *facts_promise_reason(const json_t *verified, const char *name); /* why it was not tried, or "" */
