@@ -287,7 +287,7 @@ Summary facts_summary(const Facts *facts)
         summary.verified++;
         summary.failed += *facts_text(verified, "failure") != '\0';
         for (int p = 0; p < PROMISES; p++)
-            summary.state[facts_promise(verified, promise_labels[p].name)]++;
+            summary.state[facts_promise(verified, promise_labels[p].name)] += facts_shows_promise(facts, p);
     }
     summary.controls = json_array_size(controls);
     for (size_t i = 0; i < json_array_size(controls); i++) {

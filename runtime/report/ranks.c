@@ -9,9 +9,8 @@
 #include <math.h>
 #include <string.h>
 
-const char *const rank_titles[RANK_CELLS] = {"shape",    "tree",        "exchange",  "ranks",
-                                             "time",     "against one", "imbalance", "waiting",
-                                             "messages", "values",      "bytes"};
+const char *const rank_titles[RANK_CELLS] = {"shape",     "tree",    "exchange", "ranks",  "time", "vs one",
+                                             "imbalance", "waiting", "messages", "values", "bytes"};
 
 /* The row of the same kernel and shape on one rank, or NULL. */
 static const json_t *row_of_one(const json_t *rows, const json_t *row)
@@ -56,7 +55,7 @@ const char *rank_note(Arena *arena, const json_t *ranks)
 {
     return arena_printf(
         arena,
-        "time: of the slowest rank; against one: one rank's time over it; imbalance: over the mean of "
+        "time: of the slowest rank; vs one: one rank's time over it; imbalance: over the mean of "
         "the ranks; waiting: share inside MPI; messages, values, bytes: sent by all ranks in one "
         "call, as the model says and verification counted; o: more ranks than the %.0f processors, "
         "which take turns; %s",
