@@ -19,7 +19,8 @@ enum {
     MINIMUM_WIDTH = 60,
     TREE_COLUMNS = 44,
     METHOD_TREE_COLUMNS = 36,
-    LABEL_COLUMNS = 28
+    LABEL_COLUMNS = 28,
+    RANK_TREE_COLUMNS = 22
 };
 static const char indent[] = "  ";
 
@@ -512,7 +513,7 @@ static void print_ranks(const Table *table)
         grid_add_row(grid);
         for (int c = 0; c < RANK_CELLS; c++)
             grid_set(grid, c, c == RANK_RANKS && row.oversubscribed ? INK_WARN : INK_PLAIN,
-                     c == RANK_TREE ? format_elided(table->arena, row.cell[c], METHOD_TREE_COLUMNS)
+                     c == RANK_TREE ? format_elided(table->arena, row.cell[c], RANK_TREE_COLUMNS)
                                     : row.cell[c]);
     }
     grid_print(grid, table->stream, table->width, table->color, indent);
@@ -520,9 +521,9 @@ static void print_ranks(const Table *table)
         const RankRow row = rank_row(table->arena, ranks, i);
         if (row.failure != NULL)
             print_wrapped(table, "not timed: ",
-                          arena_printf(table->arena, "%s, %s ranks: %s",
-                                       facts_text(json_array_get(rows, i), "id"), row.cell[RANK_RANKS],
-                                       row.failure),
+                          arena_printf(table->arena, "%s, %.0f ranks: %s",
+                                       facts_text(json_array_get(rows, i), "id"),
+                                       facts_number(json_array_get(rows, i), "ranks"), row.failure),
                           (int)strlen(indent) + 2);
     }
     print_wrapped(table, "", rank_note(table->arena, ranks), (int)strlen(indent));
