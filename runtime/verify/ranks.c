@@ -32,6 +32,7 @@ typedef struct RankCheck {
     long counted;         /* calls whose messages were compared with the model */
     const char *no_model; /* why none were */
     bool told[RANK_COUNTS];
+    bool settled[RANK_COUNTS]; /* the first call on some ranks makes a communicator, too */
 } RankCheck;
 
 /* ---- cuts ---- */
@@ -207,19 +208,20 @@ static bool tells(RankCheck *ranks, const Case *what, const Trial *trial, float 
 
 /* ---- the promise ---- */
 
-/* `counts`: compare what was sent. The first call after a start makes a communicator, too, and is not
- * settled. */
-static void ranks_try(RankCheck *ranks, const Case *what, Trial *trial, float *const expected[], int count,
+static void ranks_try(RankCheck *ranks, const Case *what, Trial *trial, float *const expected[], int which,
                       CutKind kind)
 {
     Check *check = ranks->check;
     const size_t size = what->shape.size[ranks->spread.dim];
+    const int count = rank_counts[which];
     RankCut cut = cut_make(&ranks->spread, size, count, kind, what->seed);
     ranked_set_cut(ranks->ranked, &cut);
     check_doing(check, what, "%d ranks, %s", count, cut_names[kind]);
     check_call(check, trial, trial->output);
     check_equal(check, what, trial, &what->shape, expected, trial->output, cut_names[kind]);
-    count_compare(ranks, what, trial);
+    if (ranks->settled[which])
+        count_compare(ranks, what, trial);
+    ranks->settled[which] = true;
 }
 
 static void ranks_case(RankCheck *ranks, const Case *what, int which, CutKind from, CutKind end)
@@ -234,7 +236,7 @@ static void ranks_case(RankCheck *ranks, const Case *what, int which, CutKind fr
     memcpy(reference.output, expected, sizeof reference.output);
     reference_evaluate(variant->op, variant->tree, variant->accumulator, &reference, 1);
     for (CutKind kind = from; kind < end && !check_settled(check); kind++)
-        ranks_try(ranks, what, &trial, expected, rank_counts[which], kind);
+        ranks_try(ranks, what, &trial, expected, which, kind);
     if (!ranks->told[which]) {
         RankCut even =
             cut_make(&ranks->spread, what->shape.size[ranks->spread.dim], rank_counts[which], CUT_EVEN, 0);
@@ -267,11 +269,9 @@ static size_t parts_affordable(const RankCheck *ranks)
     return parts > PARTS_MOST ? PARTS_MOST : parts < PARTS_LEAST ? PARTS_LEAST : parts;
 }
 
-/* All that is tried on one number of ranks: they are started once. */
+/* All that is tried on one number of ranks: the first of 8 that were started once. */
 static void ranks_number(RankCheck *ranks, int which, const Case *typical)
 {
-    const int count = rank_counts[which];
-    ranked_set_ranks(ranks->ranked, count);
     ranks_case(ranks, typical, which, CUT_EVEN, CUT_KINDS);
     const size_t few[] = {1, 2, 3, 4};
     for (size_t i = 0; i < sizeof few / sizeof *few; i++) { /* fewer parts than ranks */
@@ -290,7 +290,6 @@ static void ranks_number(RankCheck *ranks, int which, const Case *typical)
 static void ranks_kinds_of_data(RankCheck *ranks, const Case *typical)
 {
     enum { FOUR = 3 };
-    ranked_set_ranks(ranks->ranked, rank_counts[FOUR]);
     for (int fill = 0; fill < INPUT_KINDS && !check_settled(ranks->check); fill++) {
         Case what = *typical;
         what.fill = fill;
@@ -329,11 +328,13 @@ void check_ranks(Check *check)
     Case typical = case_of_parts(&ranks, ROWS, parts_affordable(&ranks), 701);
     if (operator_has_sum(check->variant->op))
         check_make_telling(check, &typical);
+    ranked_set_ranks(ranks.ranked, 0); /* as many as the cut has */
     ranked_set_threads(ranks.ranked, 1);
     for (int w = RANK_COUNTS - 1; w >= 0 && !check_settled(check); w--)
         ranks_number(&ranks, w, &typical);
     ranks_kinds_of_data(&ranks, &typical);
     ranks_judge(&ranks);
+    ranked_set_cut(ranks.ranked, NULL);
 }
 
 /* ---- THREADS ---- */
