@@ -374,7 +374,7 @@ static bool send_call(Ranked *ranked, const CallData *data, int rank)
         arena_out_of_memory();
     }
     for (int i = 0; i < op->inputs; i++) {
-        slice_take(parts + at, data->input[i], &call.input[i], call.first, call.count);
+        slice_cut(parts + at, data->input[i], &call.input[i], call.first, call.count);
         at += slice_elements(&call.input[i], call.count);
     }
     const bool sent =

@@ -26,7 +26,7 @@ size_t slice_elements(const WireTensor *view, size_t count)
     return view->before * (view->distributed ? count : view->size) * view->after;
 }
 
-void slice_take(float *part, const float *whole, const WireTensor *view, size_t first, size_t count)
+void slice_cut(float *part, const float *whole, const WireTensor *view, size_t first, size_t count)
 {
     if (!view->distributed) {
         first = 0;

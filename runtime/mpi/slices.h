@@ -11,7 +11,7 @@
 WireTensor slice_view(const Tensor *tensor, const Shape *shape, int dim);
 /* Elements of indices that number `count`. */
 size_t slice_elements(const WireTensor *view, size_t count);
-void slice_take(float *part, const float *whole, const WireTensor *view, size_t first, size_t count);
+void slice_cut(float *part, const float *whole, const WireTensor *view, size_t first, size_t count);
 void slice_put(float *whole, const float *part, const WireTensor *view, size_t first, size_t count);
 
 #endif
