@@ -171,11 +171,19 @@ bool page_uses_auto_parts(const Plan *plan)
 
 /* ---- places ---- */
 
+/* How many indices of a dim this process has: where ranks share a dim, their own ones. */
+const char *page_size(Speller *speller, int dim)
+{
+    const Plan *plan = speller->plan;
+    return plan->target->ranks && plan->distribution.dim == dim ? "count"
+                                                                : spell_name(speller, plan->op->dim[dim]);
+}
+
 const char *page_offset(Speller *speller, const Tensor *tensor)
 {
     const char *offset = NULL;
     for (int i = 0; i < tensor->rank; i++) {
-        const char *size = spell_name(speller, speller->plan->op->dim[tensor->dim[i]]);
+        const char *size = page_size(speller, tensor->dim[i]);
         bool along = tensor->dim[i] == speller->plan->axis;
         const char *at =
             along ? NULL : arena_printf(speller->arena, "at_%s", speller->plan->op->dim[tensor->dim[i]]);
@@ -191,7 +199,7 @@ const char *page_offset(Speller *speller, const Tensor *tensor)
 
 static const char *axis_name(Speller *speller)
 {
-    return speller->plan->axis >= 0 ? spell_name(speller, speller->plan->op->dim[speller->plan->axis]) : NULL;
+    return speller->plan->axis >= 0 ? page_size(speller, speller->plan->axis) : NULL;
 }
 
 /* Distance of neighbours along the axis: the sizes of the dims behind it. */
@@ -200,7 +208,7 @@ static const char *step_text(Speller *speller, const Tensor *tensor)
     const char *step = NULL;
     bool behind = false;
     for (int i = 0; i < tensor->rank; i++) {
-        const char *size = spell_name(speller, speller->plan->op->dim[tensor->dim[i]]);
+        const char *size = page_size(speller, tensor->dim[i]);
         if (behind)
             step = step ? arena_printf(speller->arena, "%s * %s", step, size) : size;
         behind |= tensor->dim[i] == speller->plan->axis;
@@ -285,7 +293,7 @@ void page_row_indices(Speller *speller, json_t *lines)
     Arena *arena = speller->arena;
     const char *rest = "r";
     for (int i = plan->row_dims - 1; i >= 0; i--) {
-        const char *dim = plan->op->dim[plan->row_dim[i]], *size = spell_name(speller, dim);
+        const char *dim = plan->op->dim[plan->row_dim[i]], *size = page_size(speller, plan->row_dim[i]);
         if (i == 0)
             spell_line(lines, arena_printf(arena, "const size_t at_%s = %s;", dim, rest), 0);
         else
@@ -300,7 +308,7 @@ static int reduction_index(const Plan *plan, const PlanReduction *reduction)
 }
 
 /* How row_values() gets a reduction: from the threads that share the row, or alone; on a GPU also from other
- * kernels. */
+ * kernels; where ranks share it, from the exchanges that are over. */
 static const char *chosen_call(Speller *speller, const PlanReduction *reduction, const char *call)
 {
     Arena *arena = speller->arena;
@@ -309,6 +317,11 @@ static const char *chosen_call(Speller *speller, const PlanReduction *reduction,
         return arena_printf(arena,
                             "how >= 2 ? (float)known[%d] : (float)(how == 1 ? %s_wide(row, part) : %s)",
                             reduction_index(speller->plan, reduction), name, call);
+    if (page_spreads(speller->plan)) {
+        const char *start = spell_start(speller, reduction->reduce, false);
+        return arena_printf(arena, "level > %d ? known[%d] : (float)%s", reduction->level,
+                            reduction_index(speller->plan, reduction), start);
+    }
     return page_wide_fold(reduction) ? arena_printf(arena, "wide ? %s_wide(row) : %s", name, call) : call;
 }
 
@@ -318,8 +331,8 @@ static void add_reduction(Speller *speller, json_t *lines, const PlanReduction *
     const char *name = page_reduction_name(speller, reduction);
     const char *call = page_node_call(speller, reduction, reduction->root, "span_of(0, row->count, 1)");
     const char *value = chosen_call(speller, reduction, call);
-    if (spell_is_wide(speller, reduction->reduce) &&
-        !speller->plan->target->gpu) /* rounded to binary32 once, at the end */
+    if (spell_is_wide(speller, reduction->reduce) && !speller->plan->target->gpu &&
+        !page_spreads(speller->plan)) /* rounded to binary32 once, at the end */
         value = arena_printf(arena, "(float)(%s)", value);
     spell_line(lines, arena_printf(arena, "const float %s = %s;", name, value),
                reduction->reduce->where.line);
@@ -365,6 +378,16 @@ static void add_row_values(Speller *speller, json_t *lines)
     }
 }
 
+/* A row's outputs are written once, when all reductions are known. */
+static const char *output_guard(Speller *speller)
+{
+    if (speller->plan->target->gpu)
+        return "if (how != 2 && row->own == 0)\n    ";
+    return page_spreads(speller->plan)
+               ? arena_printf(speller->arena, "if (level == %d)\n    ", speller->plan->levels)
+               : "";
+}
+
 static void add_row_outputs(Speller *speller, json_t *lines)
 {
     const Operator *op = speller->plan->op;
@@ -375,8 +398,7 @@ static void add_row_outputs(Speller *speller, json_t *lines)
         const Expr *value = output->value;
         bool named = value->kind == EXPR_OP && value->op != OP_ROUNDED;
         spell_line(lines,
-                   arena_printf(speller->arena, "%s%s[%s] = %s;",
-                                speller->plan->target->gpu ? "if (how != 2 && row->own == 0)\n    " : "",
+                   arena_printf(speller->arena, "%s%s[%s] = %s;", output_guard(speller),
                                 spell_name(speller, output->name), page_offset(speller, output),
                                 named ? spell_row_name(speller, value) : spell_row_value(speller, value)),
                    value->where.line);
@@ -422,6 +444,10 @@ static Signature signature_of(Speller *speller)
         add_parameter(&signature, "size_t ", op->dim[d]);
     for (int p = 0; p < op->params; p++)
         add_parameter(&signature, "float ", op->param[p].name);
+    if (speller->plan->target->ranks) { /* own indices of the dim that ranks share; no name of the user's */
+        signature.parameters = arena_printf(speller->arena, "%s, size_t count", signature.parameters);
+        signature.arguments = arena_printf(speller->arena, "%s, count", signature.arguments);
+    }
     return signature;
 }
 
@@ -464,7 +490,7 @@ const char *page_row_count(Speller *speller)
     const Plan *plan = speller->plan;
     const char *count = NULL;
     for (int i = 0; i < plan->row_dims; i++) {
-        const char *size = spell_name(speller, plan->op->dim[plan->row_dim[i]]);
+        const char *size = page_size(speller, plan->row_dim[i]);
         count = count ? arena_printf(speller->arena, "%s * %s", count, size) : size;
     }
     return count ? count : "1";
@@ -523,6 +549,13 @@ static const char *rows_at_once(Speller *speller)
                         axis, PAGE_SHORT_ROW, axis, PAGE_SHORT_ROW / 2, PAGE_ROWS_AT_ONCE);
 }
 
+static const char *extra_arguments(const Plan *plan)
+{
+    if (plan->target->gpu)
+        return "r, how, part, known";
+    return page_spreads(plan) ? "r, level, known" : "r, wide";
+}
+
 static void add_kernel(Speller *speller, json_t *data, Signature signature, json_t *rows)
 {
     const Plan *plan = speller->plan;
@@ -530,8 +563,8 @@ static void add_kernel(Speller *speller, json_t *data, Signature signature, json
     bool serial_rows = plan->reductions > 0 && term_has(plan->tree, TERM_COMPLETION, false);
     bool wide = shares_rows(speller) && plan->axis >= 0;
     void_unused(speller, rows, signature.arguments);
-    void_unused(speller, rows, plan->target->gpu ? "r, how, part, known" : "r, wide");
-    if (page_streams(speller))
+    void_unused(speller, rows, extra_arguments(plan));
+    if (page_streams(speller) && !page_spreads(plan))
         void_unused(speller, rows, "stream");
     json_object_set_new(data, "row_lines", rows);
     json_object_set_new(data, "kernel_lines", kernel_lines(speller));
@@ -616,6 +649,8 @@ json_t *page_data_of_plan(Speller *speller, const char *symbol)
     json_decref(members.settings);
     add_kernel(speller, data, signature_of(speller), rows);
     set(data, "symbol", symbol);
+    set(data, "linkage", "");
+    set(data, "entry", symbol);
     set(data, "axis", speller->plan->axis >= 0 ? speller->plan->op->dim[speller->plan->axis] : "nothing");
     set_flag(data, "spans", speller->plan->reductions > 0);
     set_flag(data, "chunks", chunks);

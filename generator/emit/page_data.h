@@ -20,6 +20,10 @@ void page_add_long_rows(Speller *speller, const char *symbol, json_t *data);
 void page_add_join(Speller *speller, const PlanReduction *reduction, json_t *record);
 /* page_reductions.c */                 /* entry points of a GPU source: page_entries.c */
 json_t *page_outputs(Speller *speller); /* page_outputs.c */
+/* Ranks (page_mpi.c): is a reduced axis shared by ranks; what the pages of mpi need besides the others' data.
+ */
+bool page_spreads(const Plan *plan);
+void page_add_ranks(Speller *speller, const Variant *variant, json_t *data);
 
 /* What a pass that computes `roots` reads from outside: records {type, name, value} of pointers and of values
  * constant over the row; as locals, as parameters ("const float *x, ") and as arguments ("x, ") of a function
@@ -39,12 +43,16 @@ const char *page_node_call(Speller *speller, const PlanReduction *reduction, con
                            const char *span);
 /* A reduction whose parts all threads can share: the fold at the end of the root's chain of cuts, else NULL.
  */
+/* Its item number `k` (C text). */
+const char *page_item(Speller *speller, const PlanReduction *reduction, const PlanNode *node, const char *k);
 const PlanNode *page_wide_fold(const PlanReduction *reduction);
 
 bool page_streams(const Speller *speller); /* outputs can be stored around the cache */
 bool page_uses_auto_parts(const Plan *plan);
 bool page_reads_in_outputs(Speller *speller, const Expr *input); /* the last pass reads this input */
 bool page_has_outputs(const Speller *speller);                   /* some output varies along the axis */
+const char *page_size(Speller *speller,
+                      int dim); /* C text of a dim's size, as far as it lies in this process */
 /* Place of the current row in a tensor: "(at_m * n + at_n) * k". */
 const char *page_offset(Speller *speller, const Tensor *tensor);
 
@@ -60,7 +68,8 @@ enum {
     PAGE_BLOCK_PANEL = 1024,
     PAGE_CLASSES = 64,
     PAGE_WIDE_FROM = 65536,
-    PAGE_PARALLEL_FROM = 16384
+    PAGE_PARALLEL_FROM = 16384,
+    PAGE_ONE_PART = 16384
 };
 
 #endif

@@ -75,8 +75,7 @@ const char *page_node_call(Speller *speller, const PlanReduction *reduction, con
 
 /* ---- items ---- */
 
-static const char *item_text(Speller *speller, const PlanReduction *reduction, const PlanNode *node,
-                             const char *k)
+const char *page_item(Speller *speller, const PlanReduction *reduction, const PlanNode *node, const char *k)
 {
     Arena *arena = speller->arena;
     if (node->items == ITEMS_LEAVES)
@@ -117,9 +116,9 @@ static json_t *fold_record(Speller *speller, const PlanReduction *reduction, con
     set(record, "params", parameters(speller, reduction, node, node->depth));
     set(record, "span", span);
     json_object_set_new(record, "leaves", json_boolean(node->items == ITEMS_LEAVES));
-    set(record, "item", item_text(speller, reduction, node, "k"));
-    set(record, "item_first", item_text(speller, reduction, node, arena_printf(arena, "%s.first", span)));
-    set(record, "join_item", join(speller, reduction, "acc", item_text(speller, reduction, node, "k")));
+    set(record, "item", page_item(speller, reduction, node, "k"));
+    set(record, "item_first", page_item(speller, reduction, node, arena_printf(arena, "%s.first", span)));
+    set(record, "join_item", join(speller, reduction, "acc", page_item(speller, reduction, node, "k")));
     return record;
 }
 
@@ -214,6 +213,19 @@ static void add_cut(NodeList *list, const PlanNode *node)
     add_record(list, node, cut_record(list->speller, list->reduction, node));
 }
 
+/* Where ranks share the axis: own parts of the outermost cut, and what folds everyone's. */
+static void add_shared(NodeList *list, const PlanReduction *reduction)
+{
+    if (reduction->share == SHARE_ONE) {
+        add_node(list, reduction->root);
+        return;
+    }
+    add_node(list, reduction->root->inner);
+    add_record(list, reduction->root,
+               part_record(list->speller, reduction, reduction->root, list->chunks, list->lanes));
+    add_node(list, reduction->share == SHARE_NODES ? reduction->root->outer : reduction->over);
+}
+
 static void add_node(NodeList *list, const PlanNode *node)
 {
     if (node->kind == PLAN_CUT) {
@@ -268,7 +280,7 @@ static void add_wide(Speller *speller, const PlanReduction *reduction, json_t *r
     set(record, "wide_kind", term_rows[fold->term->kind].name);
     set(record, "wide_comment", "all threads compute its parts, and they are joined in the same order");
     set(record, "wide_span", span_name(speller->arena, fold->depth));
-    set(record, "wide_item", item_text(speller, reduction, fold, "k"));
+    set(record, "wide_item", page_item(speller, reduction, fold, "k"));
     set(record, "wide_group", page_node_call(speller, reduction, fold, "items"));
     json_object_set_new(record, "wide_spans", wide_spans(speller, reduction));
 }
@@ -293,7 +305,10 @@ static json_t *reduction_record(Speller *speller, const PlanReduction *reduction
     json_t *record = json_object();
     json_t *nodes = json_array();
     NodeList list = {speller, reduction, nodes, chunks, lanes};
-    add_node(&list, reduction->root);
+    if (page_spreads(speller->plan))
+        add_shared(&list, reduction);
+    else
+        add_node(&list, reduction->root);
     json_object_set_new(record, "nodes", nodes);
     set(record, "name", page_reduction_name(speller, reduction));
     set(record, "text", expr_text(speller->arena, speller->plan->op, reduction->reduce));
@@ -345,10 +360,11 @@ static bool is_halved_by_loop(const PlanNode *node)
            is_halving_of_array(node->outer);
 }
 
-static bool halves_an_array(const PlanReduction *reduction)
+static bool halves_an_array(const Speller *speller, const PlanReduction *reduction)
 {
     const PlanNode *wide = page_wide_fold(reduction);
-    return some_node(reduction, is_halved_by_loop) || (wide && wide->term->kind == TERM_HALVING);
+    const bool shared = page_spreads(speller->plan); /* its wide fold is another one */
+    return some_node(reduction, is_halved_by_loop) || (!shared && wide && wide->term->kind == TERM_HALVING);
 }
 
 static json_t *kind_record(Speller *speller, ReduceKind kind)
@@ -362,7 +378,7 @@ static json_t *kind_record(Speller *speller, ReduceKind kind)
             continue;
         first = first ? first : reduction;
         stack |= some_node(reduction, is_pairwise);
-        halve |= halves_an_array(reduction);
+        halve |= halves_an_array(speller, reduction);
     }
     json_object_set_new(record, "stack", json_boolean(stack));
     json_object_set_new(record, "halve", json_boolean(halve));

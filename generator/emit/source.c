@@ -191,7 +191,7 @@ static json_t *preamble(const Target *target)
 bool press_kernel(Press *press, const Family *family, const Variant *variant, const Plan *plan,
                   Expansion *out)
 {
-    const char *own = plan->target->name;
+    const char *own = plan->target->ranks ? "avx2" : plan->target->name;
     const Words *scalar = vocabulary(press, plan->target->gpu ? own : "c");
     const Words *vector = plan->target->width > 1 ? vocabulary(press, own) : scalar;
     if (!scalar || !vector)
@@ -200,9 +200,11 @@ bool press_kernel(Press *press, const Family *family, const Variant *variant, co
     json_t *data = page_data_of_plan(&speller, variant->symbol);
     json_object_set_new(data, "head", head_of_kernel(press->arena, family, variant));
     json_object_set_new(data, "preamble", preamble(plan->target));
+    if (plan->target->ranks)
+        page_add_ranks(&speller, variant, data);
+    const char *page = plan->target->gpu ? "gpu/rows.c" : plan->target->ranks ? "mpi/rows.c" : "cpu/rows.c";
     bool done = add_functions(press, &speller, data) &&
-                template_expand(press->engine, press->arena, press->diagnostics,
-                                plan->target->gpu ? "gpu/rows.c" : "cpu/rows.c", data, NULL, out);
+                template_expand(press->engine, press->arena, press->diagnostics, page, data, NULL, out);
     json_decref(data);
     return done;
 }

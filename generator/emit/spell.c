@@ -9,16 +9,16 @@
 
 /* Names that generated sources use themselves: locals, functions, types, and what they call. */
 static const char *const generated_names[] = {
-    "F64x8",     "INFINITY",    "Row",         "Span",   "acc",      "at",      "at_once",    "auto_parts",
-    "base",      "begin",       "bits_of",     "carry",  "chunk_at", "classes", "count",      "depth",
-    "double",    "end",         "fabsf",       "first",  "float_of", "fma",     "fmaf",       "group",
-    "groups",    "apart",       "half",        "thread", "device",   "kernel",  "constant",   "threadgroup",
-    "uint",      "ushort",      "ulong",       "bool",   "vec",      "own",     "sharers",    "head",
-    "i",         "int32_t",     "isunordered", "items",  "k",        "kept",    "l",          "lane",
-    "lane_at",   "lanes_below", "last",        "left",   "level",    "live",    "memcpy",     "one_row",
-    "outputs",   "p",           "part",        "parts",  "r",        "row",     "row_values", "rows_in_all",
-    "s",         "size_t",      "span_of",     "sqrtf",  "stack",    "step",    "stream",     "uint32_t",
-    "uintptr_t", "wide",        NULL};
+    "F64x8",  "INFINITY", "Row",     "Span",       "call",        "code",      "comm",        "known",
+    "words",  "acc",      "at",      "at_once",    "auto_parts",  "base",      "begin",       "bits_of",
+    "carry",  "chunk_at", "classes", "count",      "depth",       "double",    "end",         "fabsf",
+    "first",  "float_of", "fma",     "fmaf",       "group",       "groups",    "apart",       "half",
+    "thread", "device",   "kernel",  "constant",   "threadgroup", "uint",      "ushort",      "ulong",
+    "bool",   "vec",      "own",     "sharers",    "head",        "i",         "int32_t",     "isunordered",
+    "items",  "k",        "kept",    "l",          "lane",        "lane_at",   "lanes_below", "last",
+    "left",   "level",    "live",    "memcpy",     "one_row",     "outputs",   "p",           "part",
+    "parts",  "r",        "row",     "row_values", "rows_in_all", "s",         "size_t",      "span_of",
+    "sqrtf",  "stack",    "step",    "stream",     "uint32_t",    "uintptr_t", "wide",        NULL};
 
 static bool begins_with_one_of(const char *name, const char *const *prefixes)
 {

@@ -344,6 +344,51 @@ static const Term *free_order(Arena *arena, const Target *target)
                            term_leafless(arena, TERM_SEQ));
 }
 
+/* ---- ranks ---- */
+
+static int level_needed(const Plan *plan, const Expr *expr)
+{
+    int level = 0;
+    if (expr->kind == EXPR_REDUCE)
+        for (int r = 0; r < plan->reductions; r++)
+            if (plan->reduction[r].reduce == expr)
+                return plan->reduction[r].level + 1;
+    for (int i = 0; expr->kind == EXPR_OP && i < op_rows[expr->op].arity; i++) {
+        const int own = level_needed(plan, expr->arg[i]);
+        level = own > level ? own : level;
+    }
+    return level;
+}
+
+static void choose_levels(Plan *plan)
+{
+    for (int r = 0; r < plan->reductions; r++) {
+        PlanReduction *reduction = &plan->reduction[r];
+        reduction->level = level_needed(plan, reduction->reduce->arg[0]);
+        plan->levels = reduction->level >= plan->levels ? reduction->level + 1 : plan->levels;
+    }
+}
+
+static bool spreads_reductions(const Plan *plan)
+{
+    return plan->target->ranks && plan->distribution.reduced;
+}
+
+/* The parts of the tree's outermost cut are what ranks own; what is above it runs over their partials. */
+static void lower_share(Lowering *lowering)
+{
+    PlanReduction *reduction = lowering->reduction;
+    if (reduction->reduce->reduce != REDUCE_SUM) {
+        reduction->share = SHARE_ONE;
+        return;
+    }
+    const Term *outer = reduction->tree->outer;
+    reduction->share = outer->kind == TERM_PAIRWISE ? SHARE_NODES : SHARE_ALL;
+    if (reduction->share == SHARE_ALL)
+        reduction->over =
+            lower_term(lowering, outer, (Source){ITEMS_ACCUMULATORS, NULL, 0, true, false, false});
+}
+
 static const char *lower_reductions(Arena *arena, Plan *plan)
 {
     const Term *free = free_order(arena, plan->target);
@@ -353,6 +398,8 @@ static const char *lower_reductions(Arena *arena, Plan *plan)
         reduction->tree = reduction->reduce->reduce == REDUCE_SUM ? plan->tree : free;
         reduction->root =
             lower_term(&lowering, reduction->tree, (Source){ITEMS_LEAVES, NULL, 0, false, false, false});
+        if (spreads_reductions(plan) && !lowering.why)
+            lower_share(&lowering);
         if (lowering.why)
             return lowering.why;
     }
@@ -361,10 +408,14 @@ static const char *lower_reductions(Arena *arena, Plan *plan)
 
 static const char *refuse_target(const Plan *plan)
 {
-    if (!plan->target->gpu)
+    if (plan->target->ranks && plan->distribution.dim < 0)
+        return "its tree begins with no cut into consecutive parts, and it has no parallel dim: there is "
+               "nothing "
+               "to spread over ranks";
+    if (!plan->target->gpu && !plan->target->ranks)
         return NULL;
     if (!term_is_fixed(plan->tree))
-        return "completion and split(auto) are negative controls of CPU targets";
+        return "completion and split(auto) are negative controls of targets c and avx2";
     if (plan->accumulator == ACCUMULATOR_F64 && !strcmp(plan->target->name, "metal"))
         return "Metal has no binary64";
     return NULL;
@@ -380,6 +431,7 @@ const Plan *plan_lower(Arena *arena, const Variant *variant, const char **why)
     plan->schedule = variant->schedule;
     plan->swapped = variant->control && !strcmp(variant->control, "swapped pair");
     mark_reached(arena, plan);
+    plan->distribution = plan_distribution(variant);
     *why = refuse_target(plan);
     if (!*why)
         *why = choose_axes(plan);
@@ -390,6 +442,7 @@ const Plan *plan_lower(Arena *arena, const Variant *variant, const char **why)
     if (*why)
         return NULL;
     plan->unit_stride = plan->axis >= 0 && all_consecutive(plan->op, plan->axis);
+    choose_levels(plan);
     choose_kept(plan);
     *why = lower_reductions(arena, plan);
     return *why ? NULL : plan;

@@ -16,6 +16,7 @@
 
 #include "family/family.h"
 #include "operator/operator.h"
+#include "plan/distribute.h"
 #include "text/arena.h"
 #include "tree/term.h"
 
@@ -42,6 +43,13 @@ struct PlanNode {
     int id; /* position in PlanReduction.node */
 };
 
+/* What one rank tells the others about a reduction along a distributed axis. */
+typedef enum PlanShare {
+    SHARE_NODES, /* pairwise over parts: the largest subtrees that it has all parts of */
+    SHARE_ALL,   /* the partial of every part */
+    SHARE_ONE    /* an order that cannot change a bit: one value */
+} PlanShare;
+
 enum { PLAN_NODES = 64, PLAN_REDUCTIONS = 16 };
 
 typedef struct PlanReduction {
@@ -52,6 +60,9 @@ typedef struct PlanReduction {
     const PlanNode *root;
     const Expr *kept;   /* stored while this reduction runs, read back later; NULL: nothing */
     bool scalar_leaves; /* some FOLD or CUT takes leaves one at a time */
+    int level;          /* 0, or one more than the reductions that its leaves need */
+    PlanShare share;
+    const PlanNode *over; /* SHARE_ALL: folds an array of all partials as the tree's outermost outer does */
 } PlanReduction;
 
 typedef struct Plan {
@@ -67,7 +78,9 @@ typedef struct Plan {
     int row_dims;     /* the parallel axes, in order of declaration */
     bool unit_stride; /* every tensor that varies along `axis` is consecutive there: vectors can be used */
     PlanReduction reduction[PLAN_REDUCTIONS];
-    int reductions; /* in an order in which each depends only on earlier ones */
+    int levels;                /* of reductions: those of one level do not depend on each other */
+    Distribution distribution; /* of targets with ranks */
+    int reductions;            /* in an order in which each depends only on earlier ones */
 } Plan;
 
 /* NULL and *why where this operator or tree has no row kernel (the user sees "skipped: why"). */

@@ -1,4 +1,4 @@
-void ${symbol}(${signature})
+${linkage}void ${entry}(${signature})
 {
     const size_t rows_in_all = ${row_count};
 $ for l in kernel_lines do

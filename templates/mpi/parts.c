@@ -1,0 +1,92 @@
+/* ---- what a rank says about a range of parts ----
+ *
+ * Node (x, y) of the pairwise tree stands for parts x 2^y .. (x + 1) 2^y - 1, as far as there are parts. Who holds all parts
+ * of a node joins them; of any range at most 2 ceil(log2(parts)) nodes are left. */
+typedef struct Node {
+    size_t x;
+    unsigned y;
+} Node;
+
+/* An even last node has no neighbour and moves up unchanged. */
+static inline Node node_risen(Node node, size_t parts)
+{
+    while (node.x > 0 && !(node.x & 1) && node.x == (parts - 1) >> node.y)
+        node = (Node){node.x >> 1, node.y + 1};
+    return node;
+}
+
+static inline size_t node_end(Node node, size_t parts)
+{
+    const size_t last = (parts - 1) >> node.y; /* the last node of this level ends with the parts */
+    return node.x >= last ? parts : (node.x + 1) << node.y;
+}
+
+/* The largest node that begins at part `first` and ends at `end` at the latest. */
+static inline Node node_at(size_t first, size_t end, size_t parts)
+{
+    Node node = node_risen((Node){first, 0}, parts);
+    while (!(node.x & 1) && node.x < (parts - 1) >> node.y) {
+        const Node parent = node_risen((Node){node.x >> 1, node.y + 1}, parts);
+        if (node_end(parent, parts) > end)
+            break;
+        node = parent;
+    }
+    return node;
+}
+
+$ if counts_nodes then
+static inline size_t nodes_of(Range range, size_t parts)
+{
+    size_t nodes = 0;
+    for (size_t first = range.first; first < range.end; nodes++)
+        first = node_end(node_at(first, range.end, parts), parts);
+    return nodes;
+}
+
+$ end
+$ if counts_all then
+static inline size_t all_of(Range range, size_t parts)
+{
+    (void)parts;
+    return range.end - range.first;
+}
+
+$ end
+$ if counts_one then
+static inline size_t one_of(Range range, size_t parts)
+{
+    (void)parts;
+    return range.end > range.first;
+}
+
+$ end
+/* Own indices, as parts. */
+typedef struct Own {
+    Range range;
+    size_t parts, part;
+} Own;
+
+/* Rows that are finished together: all of a block, or one rank's share of it. */
+typedef struct Tile {
+    size_t first, rows;
+} Tile;
+
+$ if scatters then
+static inline Tile tile_of(size_t rows, int rank, int ranks)
+{
+    const size_t first = rows * (size_t)rank / (size_t)ranks, end = rows * ((size_t)rank + 1) / (size_t)ranks;
+    return (Tile){first, end - first};
+}
+
+$ end
+/* Reductions whose values travel together. */
+typedef struct Level {
+    size_t reductions;
+    size_t (*items)(Range range, size_t parts); /* values per row that a range has */
+$ if merges then
+    void (*merge)(Piece *piece, int pieces, size_t parts, size_t rows, Part *to);
+$ end
+    void (*finish)(Piece *piece, int pieces, size_t parts, size_t rows, float *value, Part *lane);
+} Level;
+
+enum { TILE = 64, JOINED = 128, PANEL = ${panel} };
