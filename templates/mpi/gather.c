@@ -31,6 +31,9 @@ static int gather_round(Ranks *ranks, int known, int wanted)
     char *place = ranks->memory + used;
     Header header;
     ranks->own.bytes = bytes;
+    ranks->own.all = 0;
+    for (int i = 0; i < wanted; i++)
+        ranks->own.all += ranks->header[(ranks->rank - i + ranks->ranks) % ranks->ranks].values;
     memcpy(ranks->memory, &ranks->own, sizeof(Header));
     int code = ranks_post_receive(ranks, from, EXCHANGE, place, MESSAGE_WHOLE);
     if (!code)

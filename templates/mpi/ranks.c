@@ -14,6 +14,7 @@ enum {
     CODE_MPI = 0x10000  /* and the low bits of MPI's own code */
 };
 
+static const uint64_t message_mark = 0x73746962656d6173u; /* the bytes of "samebits" */
 enum { MESSAGE_WHOLE = 4096, TAG_GATHER = 0, TAG_SCATTER, TAG_TREE, TAG_REST, TAG_FAILED, TAG_KINDS = 8, TAG_CALLS = 1024 };
 
 static const uint64_t contract_digest = ${contract_word}u; /* the first 64 bits of it */
@@ -24,6 +25,7 @@ typedef struct Range {
 } Range;
 
 typedef struct Header {
+    uint64_t mark, all;       /* "samebits"; values in the whole message, for whoever counts */
     uint64_t contract, sizes; /* digests */
     uint64_t first, end;      /* the parts that the payload is about */
     uint64_t values, bytes;   /* of this rank; of the whole payload */
@@ -135,8 +137,9 @@ static inline int is_whole(size_t bytes)
 
 $ if not gathers then
 /* Makes a message in a slot: what does not fit stays where it is. */
-static char *message_make(char *slot, Header header, const void *payload, size_t bytes)
+static char *message_make(char *slot, Header header, size_t values, const void *payload, size_t bytes)
 {
+    header.all = values;
     header.bytes = bytes;
     memcpy(slot, &header, sizeof header);
     if (bytes && is_whole(bytes))
@@ -372,7 +375,8 @@ static void ranks_begin(Ranks *ranks, uint64_t sizes, Range range, size_t parts,
 {
     ranks->calls++;
     ranks->parts = parts;
-    ranks->own = (Header){.contract = contract_digest,
+    ranks->own = (Header){.mark = message_mark,
+                          .contract = contract_digest,
                           .sizes = sizes,
                           .first = range.first,
                           .end = range.end,

@@ -28,7 +28,7 @@ static int scatter_send(Ranks *ranks, const Level *level, size_t rows)
         const Tile tile = tile_of(rows, r, ranks->ranks);
         const size_t bytes = items * tile.rows * sizeof(Part);
         const Part *from = (const Part *)ranks->memory + items * tile.first;
-        const char *message = message_make(slot_at(ranks, ranks->ranks + r), ranks->own, from, bytes);
+        const char *message = message_make(slot_at(ranks, ranks->ranks + r), ranks->own, items * tile.rows, from, bytes);
         const int code = message_send(ranks, r, message, from, bytes);
         if (code)
             return code;
@@ -88,7 +88,7 @@ static int scatter_results(Ranks *ranks, const Level *level, size_t rows, Tile o
     const size_t per_row = level->reductions;
     const size_t bytes = per_row * own.rows * sizeof(float);
     const float *from = value + per_row * own.first;
-    const char *message = message_make(slot_at(ranks, 2 * ranks->ranks), ranks->own, from, bytes);
+    const char *message = message_make(slot_at(ranks, 2 * ranks->ranks), ranks->own, per_row * own.rows, from, bytes);
     int code = scatter_post(ranks);
     for (int i = 1; i < ranks->ranks && !code; i++)
         code = message_send(ranks, (ranks->rank + i) % ranks->ranks, message, from, bytes);

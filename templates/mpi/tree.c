@@ -22,12 +22,12 @@ static int tree_receive(Ranks *ranks, int from, Header *header, void *to, size_t
     return code ? code : ranks_wait_received(ranks);
 }
 
-static int tree_send(Ranks *ranks, int to, Range range, const void *payload, size_t bytes)
+static int tree_send(Ranks *ranks, int to, Range range, size_t values, const void *payload, size_t bytes)
 {
     Header header = ranks->own;
     header.first = range.first;
     header.end = range.end;
-    return message_send(ranks, to, message_make(ranks->slot + MESSAGE_WHOLE, header, payload, bytes), payload, bytes);
+    return message_send(ranks, to, message_make(ranks->slot + MESSAGE_WHOLE, header, values, payload, bytes), payload, bytes);
 }
 
 /* Joins what the rank `child` and those below it hold to `mine`, in another part of the memory. */
@@ -60,8 +60,9 @@ static int tree_up(Ranks *ranks, const Level *level, size_t rows, float *value, 
             return code;
     }
     if (ranks->rank) {
-        const size_t bytes = level->items(mine.range, ranks->parts) * rows * sizeof(Part);
-        const int code = tree_send(ranks, ranks->rank - *bit, mine.range, mine.at, bytes);
+        const size_t values = level->items(mine.range, ranks->parts) * rows;
+        const int code =
+            tree_send(ranks, ranks->rank - *bit, mine.range, values, mine.at, values * sizeof(Part));
         return code ? code : ranks_wait_sent(ranks);
     }
     if (mine.range.first != 0 || mine.range.end != ranks->parts)
@@ -73,7 +74,7 @@ static int tree_up(Ranks *ranks, const Level *level, size_t rows, float *value, 
 /* The results of all rows, level->reductions values each. */
 static int tree_down(Ranks *ranks, const Level *level, size_t rows, float *value, int bit)
 {
-    const size_t bytes = level->reductions * rows * sizeof(float);
+    const size_t values = level->reductions * rows, bytes = values * sizeof(float);
     const Range all = {0, ranks->parts};
     Header header;
     if (ranks->rank) {
@@ -83,7 +84,7 @@ static int tree_down(Ranks *ranks, const Level *level, size_t rows, float *value
     }
     for (bit /= 2; bit >= 1; bit /= 2)
         if (ranks->rank + bit < ranks->ranks) {
-            const int code = tree_send(ranks, ranks->rank + bit, all, value, bytes);
+            const int code = tree_send(ranks, ranks->rank + bit, all, values, value, bytes);
             if (code)
                 return code;
         }
