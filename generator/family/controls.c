@@ -51,10 +51,12 @@ static const Term *honest_tree(Arena *arena, const Family *family)
     return with_parts(arena, TERM_CHUNK, 64, lanes, leafless(TERM_PAIRWISE));
 }
 
-/* The first variant's target where a CPU runs it. */
+/* The first variant's target where one process of a CPU runs it. */
 static const Target *control_target(const Family *family)
 {
     const bool on_cpu = family->variants > 0 && !family->variant[0].target->gpu;
+    if (on_cpu && family->variant[0].target->ranks)
+        return target_named("avx2");
     return on_cpu ? family->variant[0].target : target_named("c");
 }
 

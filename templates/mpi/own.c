@@ -74,7 +74,7 @@ static inline void ${r.name}_own(const Row *row, Own own, Part *to, size_t apart
         *to = ${r.whole};
         return;
     }
-    const Span s = {0, row->count, 1, ${one_part}};
+    const Span s = {0, row->count, 1, ${r.one_part}};
     const size_t count = (s.count - 1) / s.part + 1;
     float p = ${r.start};
     for (size_t base = 0; base < count; base += PANEL) {

@@ -49,6 +49,7 @@ typedef struct Ranks {
     Piece *piece;
     size_t *place;
     MPI_Request *receive, *send;
+    MPI_Status *status;
     int receives, sends;  /* under way */
     char *slot;           /* messages that go whole */
     char *memory;         /* partials; `area` bytes of it are the exchange's own */
@@ -89,7 +90,7 @@ static int ranks_wait(Ranks *ranks, MPI_Request *request, int *requests)
 {
     for (unsigned turn = 1; *requests > 0; turn++) {
         int done = 0;
-        const int error = MPI_Testall(*requests, request, &done, MPI_STATUSES_IGNORE);
+        const int error = MPI_Testall(*requests, request, &done, ranks->status);
         if (error != MPI_SUCCESS)
             return code_of(error);
         if (done) {
@@ -224,9 +225,9 @@ static int ranks_fail(Ranks *ranks)
         if (r != ranks->rank)
             code = messages_drain(ranks, r);
     if (!code)
-        code = code_of(MPI_Waitall(sends, send, MPI_STATUSES_IGNORE));
+        code = code_of(MPI_Waitall(sends, send, ranks->status));
     if (!code)
-        code = code_of(MPI_Waitall(kept, ranks->send, MPI_STATUSES_IGNORE));
+        code = code_of(MPI_Waitall(kept, ranks->send, ranks->status));
     ranks->sends = 0;
     free(send);
     if (!code)
@@ -245,6 +246,7 @@ static void ranks_free(Ranks *ranks)
     free(ranks->place);
     free(ranks->receive);
     free(ranks->send);
+    free(ranks->status);
     free(ranks->slot);
     free(ranks->memory);
     free(ranks);
@@ -277,8 +279,10 @@ static Ranks *ranks_new(int rank, int size)
     ranks->place = calloc(many, sizeof *ranks->place);
     ranks->receive = calloc(2 * many + 2, sizeof *ranks->receive);
     ranks->send = calloc(2 * many + 2, sizeof *ranks->send);
+    ranks->status = calloc(2 * many + 2, sizeof *ranks->status);
     ranks->slot = malloc((2 * many + 2) * MESSAGE_WHOLE);
-    if (ranks->header && ranks->piece && ranks->place && ranks->receive && ranks->send && ranks->slot)
+    if (ranks->header && ranks->piece && ranks->place && ranks->receive && ranks->send && ranks->status &&
+        ranks->slot)
         return ranks;
     ranks_free(ranks);
     return NULL;
