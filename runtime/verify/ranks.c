@@ -20,6 +20,7 @@ enum {
     PARTS_LEAST = 5,
     CHUNK_MOST = 20000, /* a case of PARTS_LEAST such chunks is what memory and time allow */
     ROWS = 3,
+    ATTEMPTS = 18,
     ROW_COLUMNS = 301 /* where rows are spread */
 };
 static const int rank_counts[] = {1, 2, 3, 4, 5, 8};
@@ -298,6 +299,21 @@ static void ranks_kinds_of_data(RankCheck *ranks, const Case *typical)
     }
 }
 
+/* Where nothing told so far: more rows and other data, as in tree.c. Shares of few parts join in few places,
+ * so a rounding that differs in the end is rare. */
+static void ranks_further(RankCheck *ranks, int which)
+{
+    const size_t chunk = ranks->spread.pieces ? 8 : (size_t)ranks->spread.chunk;
+    for (int attempt = 0; attempt < ATTEMPTS && !ranks->told[which] && !check_settled(ranks->check);
+         attempt++) {
+        const size_t few = rank_counts[which] < 4 ? 2 * (size_t)rank_counts[which] + 1 : 9;
+        const size_t columns = (few + (size_t)attempt % 3) * chunk - chunk / 3;
+        Case what = case_further(ranks->check->variant, columns, attempt);
+        what.shape.size[ranks->spread.dim] = columns;
+        ranks_case(ranks, &what, which, CUT_EVEN, CUT_UNEVEN_AGAIN);
+    }
+}
+
 static void ranks_judge(RankCheck *ranks)
 {
     Check *check = ranks->check;
@@ -332,6 +348,8 @@ void check_ranks(Check *check)
     ranked_set_threads(ranks.ranked, 1);
     for (int w = RANK_COUNTS - 1; w >= 0 && !check_settled(check); w--)
         ranks_number(&ranks, w, &typical);
+    for (int w = 0; w < RANK_COUNTS && ranks.spread.reduced && operator_has_sum(check->variant->op); w++)
+        ranks_further(&ranks, w);
     ranks_kinds_of_data(&ranks, &typical);
     ranks_judge(&ranks);
     ranked_set_cut(ranks.ranked, NULL);
