@@ -72,11 +72,22 @@ missing_packages() {
   say "${need[*]-}"
 }
 
+have_mpi() { have mpicc && { have mpirun || have mpiexec; }; }
+# Of one library: what is missing beside an MPICH that is half there is MPICH's.
+mpi_packages() {
+  if mpirun --version 2>/dev/null | grep -q HYDRA || mpicc -show 2>/dev/null | grep -q mpich; then
+    echo mpich libmpich-dev
+  else
+    echo openmpi-bin libopenmpi-dev
+  fi
+}
+
 # What tests use and can do without: what needs them is skipped, with this as the reason.
 install_optional() {
   local want=()
   have luac5.4 || want+=(lua5.4)
   have gcc || want+=(gcc)
+  have_mpi || want+=($(mpi_packages))
   [ "${#want[@]}" -gt 0 ] || return 0
   if have apt-get && [ -n "$(as_root)" ]; then
     (apt_install "${want[@]}") || say "going on without: ${want[*]}"

@@ -2,12 +2,13 @@
 #include "command/stages.h"
 
 #include "driver/child.h"
-#include "driver/kernel.h"
 #include "emit/emit.h"
+#include "mpi/program.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct Tool {
@@ -25,8 +26,9 @@ static const Tool tools[] = {
 /* What was found, as rows on a terminal or, with --json, as a list. */
 typedef struct Doctor {
     Arena *arena;
-    bool says; /* not --json */
-    bool fine; /* everything needed is here */
+    bool says;            /* not --json */
+    bool fine;            /* everything needed is here */
+    const char *no_ranks; /* NULL, or why target mpi cannot run */
     json_t *tools, *targets;
 } Doctor;
 
@@ -87,6 +89,26 @@ static void check_templates(Doctor *doctor)
              there ? "found" : arena_printf(doctor->arena, "none in %s: %s", folder, tool.cure));
 }
 
+/* Which MPI there is, and whether two ranks of it find each other. */
+static void check_mpi(Doctor *doctor, const char *out)
+{
+    static const Tool tool = {NULL, "MPI", "ranks of target mpi", "", false};
+    enum { RANKS = 2, SECONDS = 30 };
+    Arena *arena = doctor->arena;
+    const char *why, *said;
+    const Mpi *mpi = mpi_find(arena, &why);
+    if (mpi) {
+        mkdir(out, 0777);
+        why = rank_program_try(arena, mpi, arena_printf(arena, "%s/rank", out), RANKS, SECONDS);
+        said = arena_printf(arena, "%s: %s, %s: %s; 2 ranks started; more than %d share processors%s%s",
+                            mpi->mpirun, mpi->launcher_version, mpi->mpicc, mpi->library_version,
+                            mpi->processors, mpi_hostfile() ? "; hosts of " : "",
+                            mpi_hostfile() ? mpi_hostfile() : "");
+    }
+    doctor->no_ranks = why;
+    add_tool(doctor, &tool, !why, why ? why : said);
+}
+
 static void add_target(Doctor *doctor, const char *name, bool here, const char *said)
 {
     if (doctor->says)
@@ -99,14 +121,16 @@ static void check_targets(Doctor *doctor)
 {
     static const char *const later[] = {"avx512", "neon"};
     for (int i = 0; i < target_count; i++) {
-        const char *why = kernel_why_not_here(doctor->arena, &target_rows[i]);
+        const char *why = target_why_not_here(&target_rows[i]);
+        if (!why && target_rows[i].ranks)
+            why = doctor->no_ranks;
         add_target(doctor, target_rows[i].name, !why, why ? why : target_rows[i].meaning);
     }
     for (size_t i = 0; i < sizeof later / sizeof *later; i++)
         add_target(doctor, later[i], false, "not in this version of samebits");
 }
 
-static void examine(Doctor *doctor)
+static void examine(Doctor *doctor, const char *out)
 {
     if (doctor->says)
         printf("tools\n");
@@ -114,6 +138,7 @@ static void examine(Doctor *doctor)
         check_tool(doctor, &tools[i]);
     check_openmp(doctor);
     check_templates(doctor);
+    check_mpi(doctor, out);
     if (doctor->says)
         printf("\ntargets\n");
     check_targets(doctor);
@@ -121,9 +146,10 @@ static void examine(Doctor *doctor)
 
 int command_doctor(const Options *options, Arena *arena)
 {
-    Doctor doctor = {arena, !options->json, true, json_array(), json_array()};
+    Doctor doctor = {
+        .arena = arena, .says = !options->json, .fine = true, .tools = json_array(), .targets = json_array()};
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    examine(&doctor);
+    examine(&doctor, options->out);
     if (doctor.says)
         printf("\n%ld processors online\n%s\n", processors,
                doctor.fine ? "everything needed is here" : "something needed is missing: see NO above");

@@ -104,15 +104,15 @@ static const char *launcher_version(Arena *arena, const char *said)
 static const char version_question[] =
     "echo '#include <mpi.h>\n"
     "#if defined OMPI_MAJOR_VERSION\n"
-    "samebits-found Open MPI OMPI_MAJOR_VERSION OMPI_MINOR_VERSION OMPI_RELEASE_VERSION\n"
+    "samebits-found \"Open MPI\" OMPI_MAJOR_VERSION OMPI_MINOR_VERSION OMPI_RELEASE_VERSION\n"
     "#elif defined I_MPI_VERSION\n"
-    "samebits-found Intel MPI I_MPI_VERSION\n"
+    "samebits-found \"Intel MPI\" I_MPI_VERSION\n"
     "#elif defined MVAPICH2_VERSION\n"
-    "samebits-found MVAPICH MVAPICH2_VERSION\n"
+    "samebits-found \"MVAPICH\" MVAPICH2_VERSION\n"
     "#elif defined MPICH_VERSION\n"
-    "samebits-found MPICH MPICH_VERSION\n"
+    "samebits-found \"MPICH\" MPICH_VERSION\n"
     "#else\n"
-    "samebits-found another MPI\n"
+    "samebits-found \"another MPI\"\n"
     "#endif' | \"$0\" -E -P -x c -";
 
 /* "Open MPI 4 1 4" with points between the numbers, and without quotes. */

@@ -2,6 +2,7 @@
 #include "mpi/program.h"
 
 #include "driver/child.h"
+#include "mpi/team.h"
 #include "text/buffer.h"
 
 #include <errno.h>
@@ -39,14 +40,17 @@ static const char *key_of(Arena *arena, const Mpi *mpi)
     return text;
 }
 
-static const char *folder_for(Arena *arena, const char *object)
+const char *rank_program_folder(Arena *arena, const char *object)
 {
     const char *slash = strrchr(object, '/');
     const char *folder = slash ? arena_copy_bytes(arena, object, (size_t)(slash - object)) : ".";
     const char *build = strrchr(folder, '/');
-    const bool in_family = build && build - folder > 4 && strncmp(build - 4, "/obj", 4) == 0;
-    /* <out>/<family>/obj/<build>: `..` would follow links, and out/ is ours */
-    return in_family ? arena_printf(arena, "%.*s/../rank", (int)(build - 4 - folder), folder) : folder;
+    if (!build || build - folder < 4 || strncmp(build - 4, "/obj", 4) != 0) {
+        return folder;
+    }
+    const char *family = arena_copy_bytes(arena, folder, (size_t)(build - 4 - folder)),
+               *end = strrchr(family, '/');
+    return end ? arena_printf(arena, "%.*s/rank", (int)(end - family), family) : "rank";
 }
 
 static const char *compile(Arena *arena, const Mpi *mpi, const char *source, const char *program)
@@ -85,9 +89,8 @@ static const char *write_and_compile(Arena *arena, const Mpi *mpi, const char *p
     return why ? arena_printf(arena, "%s: %s", source, why) : compile(arena, mpi, source, program);
 }
 
-const char *rank_program(Arena *arena, const Mpi *mpi, const char *object, const char **why)
+const char *rank_program(Arena *arena, const Mpi *mpi, const char *folder, const char **why)
 {
-    const char *folder = folder_for(arena, object);
     mkdir(folder, 0777);
     char whole[PATH_MAX]; /* ranks may start in another folder */
     if (!realpath(folder, whole)) {
@@ -97,4 +100,18 @@ const char *rank_program(Arena *arena, const Mpi *mpi, const char *object, const
     const char *program = arena_printf(arena, "%s/rank-%s", whole, key_of(arena, mpi));
     *why = access(program, X_OK) == 0 ? NULL : write_and_compile(arena, mpi, program);
     return *why ? NULL : program;
+}
+
+const char *rank_program_try(Arena *arena, const Mpi *mpi, const char *folder, int ranks, double seconds)
+{
+    Team team;
+    const char *why, *program = rank_program(arena, mpi, folder, &why);
+    if (!program) {
+        return why;
+    }
+    why = team_start(&team, arena, mpi, program, ranks, seconds);
+    if (!why) {
+        team_end(&team, true);
+    }
+    return why;
 }

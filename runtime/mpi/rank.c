@@ -718,6 +718,9 @@ static void join_team(int *argc, char ***argv)
     int length;
     PMPI_Get_library_version(library, &length);
     library[strcspn(library, "\n,")] = 0;
+    for (char *at = library; (at = strchr(at, '\t')) != NULL;) {
+        *at = ' ';
+    }
     ready.rank = world_rank;
     ready.size = world_size;
     snprintf(ready.library, sizeof ready.library, "%.200s", library);

@@ -24,7 +24,7 @@ struct Ranked {
     const Mpi *mpi;
     Team team;
     bool started;
-    double limit; /* seconds */
+    double limit, start_limit; /* seconds */
     uint64_t calls;
 
     /* what the user set */
@@ -90,6 +90,7 @@ Ranked *ranked_open(Arena *arena, const char *object, const Variant *variant, co
                        .variant = variant,
                        .distribution = distribution,
                        .limit = chosen_limit(),
+                       .start_limit = chosen_limit(),
                        .threads = UNSET,
                        .mistaken = -1,
                        .other_rank = -1};
@@ -254,11 +255,11 @@ static bool load_kernels(Ranked *ranked)
         load_kernel(ranked, r); /* a rank that is gone shows below */
         waiting |= (uint64_t)1 << r;
     }
-    for (const double until = team_clock() + ranked->limit; waiting;) {
+    for (const double until = team_clock() + ranked->start_limit; waiting;) {
         WireHead head;
         const int rank = team_next(&ranked->team, waiting, until - team_clock(), &head);
         if (rank < 0 || head.kind != WIRE_OPENED) {
-            return fail(ranked, rank < 0 ? blame_silence(&ranked->team, waiting, waiting, ranked->limit)
+            return fail(ranked, rank < 0 ? blame_silence(&ranked->team, waiting, waiting, ranked->start_limit)
                                          : blame_end(&ranked->team, rank, &head));
         }
         waiting &= ~((uint64_t)1 << rank);
@@ -276,9 +277,11 @@ static bool start(Ranked *ranked, int ranks)
     if (!ranked->mpi) {
         ranked->mpi = mpi_find(ranked->arena, &why);
     }
-    const char *program = why ? NULL : rank_program(ranked->arena, ranked->mpi, ranked->object, &why);
+    const char *program = why ? NULL
+                              : rank_program(ranked->arena, ranked->mpi,
+                                             rank_program_folder(ranked->arena, ranked->object), &why);
     if (!why) {
-        why = team_start(&ranked->team, ranked->arena, ranked->mpi, program, ranks, ranked->limit);
+        why = team_start(&ranked->team, ranked->arena, ranked->mpi, program, ranks, ranked->start_limit);
     }
     ranked->started = !why;
     return why ? fail(ranked, why) : load_kernels(ranked);

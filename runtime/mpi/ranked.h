@@ -57,7 +57,8 @@ void ranked_set_threads(Ranked *ranked, int threads); /* per rank; 0: what the m
 void ranked_expect_code(Ranked *ranked, bool expect_code);
 int ranked_code(const Ranked *ranked);
 
-/* Seconds for one call, and for starting ranks; at first $SAMEBITS_RANK_SECONDS, else 60. */
+/* Seconds for one call; at first $SAMEBITS_RANK_SECONDS, else 60, which is also how long ranks may take to
+ * start. */
 void ranked_set_limit(Ranked *ranked, double seconds);
 /* What is wrong on purpose in the calls of one rank of the cut (WIRE_RIGHT: nothing any more; another
  * communicator is given to all ranks), and another kernel for one rank (-1: for none). */

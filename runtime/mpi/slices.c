@@ -26,12 +26,17 @@ size_t slice_elements(const WireTensor *view, size_t count)
     return view->before * (view->distributed ? count : view->size) * view->after;
 }
 
-void slice_cut(float *part, const float *whole, const WireTensor *view, size_t first, size_t count)
+static void whole_unless_distributed(const WireTensor *view, size_t *first, size_t *count)
 {
     if (!view->distributed) {
-        first = 0;
-        count = view->size;
+        *first = 0;
+        *count = view->size;
     }
+}
+
+void slice_cut(float *part, const float *whole, const WireTensor *view, size_t first, size_t count)
+{
+    whole_unless_distributed(view, &first, &count);
     for (size_t b = 0; b < view->before && count * view->after > 0; b++) {
         memcpy(part + b * count * view->after, whole + (b * view->size + first) * view->after,
                count * view->after * sizeof *part);
@@ -40,6 +45,7 @@ void slice_cut(float *part, const float *whole, const WireTensor *view, size_t f
 
 void slice_put(float *whole, const float *part, const WireTensor *view, size_t first, size_t count)
 {
+    whole_unless_distributed(view, &first, &count);
     for (size_t b = 0; b < view->before && count * view->after > 0; b++) {
         memcpy(whole + (b * view->size + first) * view->after, part + b * count * view->after,
                count * view->after * sizeof *part);

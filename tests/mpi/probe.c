@@ -2,12 +2,29 @@
  * given, sums over the distributed dim k with exact integers, and misbehaves when a parameter says so.
  *
  * dims a, k, b; u[k], v[k, b], t[a, k], x[a, k, b], w[a, b] -> y[a, b], z[a, k, b]. */
+#include "array/inputs.c"
+
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { BEHAVE, EXIT, LEAVE, CRASH, LOOP, WAIT, DIFFER, REFUSE, ABORT, PARTIAL, DISAGREE, DEADLOCK };
+enum {
+    BEHAVE,
+    EXIT,
+    LEAVE,
+    CRASH,
+    LOOP,
+    WAIT,
+    DIFFER,
+    REFUSE,
+    ABORT,
+    DISAGREE,
+    DEADLOCK,
+    ECHO,
+    HEADER,
+    KNOWN
+};
 
 typedef struct Part {
     const float *const *in;
@@ -82,6 +99,50 @@ static void misbehave(int how, int rank, MPI_Comm comm)
     }
 }
 
+/* What this rank was given. */
+static int echo(const Part *p, const float *params)
+{
+    const size_t elements = p->a * p->count * p->b;
+    memset(p->out[0], 0, p->a * p->b * sizeof(float));
+    for (size_t i = 0; i < elements; i++)
+        p->out[1][i] = (float)(10000 * p->a + 100 * p->first + p->count) + params[1] / 4;
+    return 0;
+}
+
+/* 0 when the inputs are this rank's part of the tensors that a benchmark has (bench/buffers.c). */
+static int compare_known(const Part *p)
+{
+    enum { DISTINCT = 1 << 22 };
+    const size_t elements = p->a * p->k * p->b, period = elements < DISTINCT ? elements : DISTINCT;
+    float *u = malloc(p->k * sizeof *u), *x = malloc(period * sizeof *x);
+    int wrong = 0;
+    inputs_fill(u, p->k < DISTINCT ? p->k : DISTINCT, p->k, INPUT_MIXED, 1);
+    inputs_fill(x, period, p->b, INPUT_NORMAL, 4);
+    for (size_t j = 0; j < p->count; j++)
+        wrong |= p->in[0][j] != u[(p->first + j) % DISTINCT];
+    for (size_t i = 0; i < p->a * p->count * p->b; i++) {
+        const size_t c = i % p->b, j = i / p->b % p->count, row = i / p->b / p->count;
+        wrong |= p->in[3][i] != x[((row * p->k + p->first + j) * p->b + c) % period];
+    }
+    free(u);
+    free(x);
+    return wrong;
+}
+
+/* A message with a header, as docs/mpi.md has them, to the next rank, and one behind it. */
+static int send_header(int rank, int ranks, MPI_Comm comm)
+{
+    struct {
+        char mark[8];
+        unsigned long long values;
+        char rest[84];
+    } header = {"samebits", 5, ""}, other;
+    const int next = (rank + 1) % ranks, before = (rank + ranks - 1) % ranks;
+    MPI_Sendrecv(&header, 100, MPI_BYTE, next, 1, &other, 100, MPI_BYTE, before, 1, comm, MPI_STATUS_IGNORE);
+    return MPI_Sendrecv(header.rest, 20, MPI_BYTE, next, 2, other.rest, 20, MPI_BYTE, before, 2, comm,
+                        MPI_STATUS_IGNORE);
+}
+
 int samebits_probe_call(const float *const *in, float *const *out, const size_t *sizes, const float *params,
                         size_t first, size_t count, MPI_Comm comm)
 {
@@ -96,6 +157,12 @@ int samebits_probe_call(const float *const *in, float *const *out, const size_t 
         return 1;
     if (how == DEADLOCK)
         misbehave(WAIT, (rank + 1) % ranks, comm);
+    if (how == ECHO)
+        return echo(&part, params);
+    if (how == KNOWN)
+        return compare_known(&part);
+    if (how == HEADER)
+        return send_header(rank, ranks, comm);
     if (rank == whom)
         misbehave(how, rank, comm);
     fill(&part);
