@@ -131,6 +131,12 @@ const json_t *facts_fastest(const json_t *shape)
     return best;
 }
 
+const char *facts_target(Arena *arena, const json_t *variant)
+{
+    const char *target = facts_text(variant, "target"), *exchange = facts_text(variant, "exchange");
+    return *exchange ? arena_printf(arena, "%s, %s", target, exchange) : target;
+}
+
 const json_t *facts_variant_of(const Facts *facts, const json_t *entry, size_t *index)
 {
     const json_t *list = facts_variants(facts);

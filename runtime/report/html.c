@@ -37,7 +37,7 @@ const char *page_variant_name(const Page *page, const json_t *variant)
     const char *brief = facts_text(variant, "tree_short");
     const char *accumulator = facts_text(variant, "accumulator");
     const char *wide = *accumulator && accumulator[1] != '3' ? accumulator : "";
-    return arena_printf(page->arena, "%s · %s%s%s", facts_text(variant, "target"),
+    return arena_printf(page->arena, "%s · %s%s%s", facts_target(page->arena, variant),
                         *brief ? brief : facts_text(variant, "tree"), *wide ? " · " : "", wide);
 }
 

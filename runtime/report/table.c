@@ -154,7 +154,7 @@ static void add_variant_row(const Table *table, Grid *grid, const MainColumns *c
         grid_set(grid, columns->label, INK_STRONG,
                  format_elided(arena, facts_text(variant, "label"), LABEL_COLUMNS));
     grid_set(grid, columns->target, INK_PLAIN,
-             format_elided(arena, facts_text(variant, "target"), LABEL_COLUMNS));
+             format_elided(arena, facts_target(arena, variant), LABEL_COLUMNS));
     grid_set(grid, columns->tree, INK_PLAIN, format_elided(arena, tree_of(variant), TREE_COLUMNS));
     grid_set(grid, columns->accumulator, INK_PLAIN,
              format_printable(arena, facts_text(variant, "accumulator")));
