@@ -5,6 +5,8 @@
 #include "bench/line_up.h"
 #include "bench/machine.h"
 #include "bench/outcome.h"
+#include "bench/ranks.h"
+#include "driver/build.h"
 #include "driver/kernel.h"
 #include "text/buffer.h"
 #include "verify/cases.h"
@@ -156,7 +158,29 @@ static void time_on_devices(Run *run, const char *out_dir)
     }
 }
 
-static json_t *collect(Run *run)
+typedef struct RankContext {
+    Arena *arena;
+    const Family *family;
+    const char *out_dir;
+    const json_t *verify;
+} RankContext;
+
+static const char *why_ranks_not_timed(const void *context, const Variant *variant)
+{
+    const RankContext *known = context;
+    const char *path = build_object_path(known->arena, known->family, variant, known->out_dir, 0);
+    return line_up_why_not(known->arena, variant, path, known->verify);
+}
+
+/* NULL where no variant has ranks. */
+static json_t *time_ranks(Run *run, const char *out_dir)
+{
+    const RankContext context = {run->arena, run->family, out_dir, run->options.verify};
+    return ranks_to_json(run->arena, run->family, out_dir, why_ranks_not_timed, &context,
+                         run->line_up.skipped);
+}
+
+static json_t *collect(Run *run, json_t *ranks)
 {
     json_t *bench =
         json_pack("{s:i, s:s, s:i, s:o, s:O, s:O, s:O}", "version", 1, "family", run->family->name,
@@ -168,6 +192,8 @@ static json_t *collect(Run *run)
     json_t *compare = compare_to_json(run->arena, run->family, &run->line_up, first, run->machine.threads);
     if (compare != NULL)
         json_object_set_new(bench, "compare", compare);
+    if (ranks != NULL)
+        json_object_set_new(bench, "ranks", ranks);
     return bench;
 }
 
@@ -220,7 +246,7 @@ json_t *bench_family(Arena *arena, Diagnostics *diagnostics, const Family *famil
     const char *why = why_nothing_to_time(&run);
     if (why == NULL) {
         run_everything(&run, out_dir);
-        bench = collect(&run);
+        bench = collect(&run, time_ranks(&run, out_dir));
         why = write_json(arena, bench, out_dir, family->name);
     }
     if (why != NULL)

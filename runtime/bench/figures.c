@@ -4,6 +4,7 @@
  * of a selection is flattered. Every ratio is of times measured in turn in the same run; the asked figures
  * are ratios for that reason. */
 #include "bench/figures.h"
+#include "bench/figure.h"
 #include "bench/line_up.h"
 #include "bench/machine.h"
 #include "bench/outcome.h"
@@ -26,24 +27,7 @@
 
 static const double selection_seconds = 2.5, final_seconds = 5.0;
 
-typedef struct Figures {
-    Arena *arena;
-    Diagnostics *diagnostics;
-    const char *spec_dir, *out_dir;
-    Machine machine;
-    json_t *rows;
-    Progress progress;
-} Figures;
-
 /* ---- rows ---------------------------------------------------------------------------------------------- */
-
-typedef struct Figure {
-    const char *work, *unit;
-    double asked, value, low, high;
-    bool at_most;  /* else at least */
-    double leeway; /* a noise floor, where the figure asks for "as fast" */
-    const char *note;
-} Figure;
 
 static void put_interval(json_t *row, const Figure *figure)
 {
@@ -53,7 +37,7 @@ static void put_interval(json_t *row, const Figure *figure)
     }
 }
 
-static void put_figure(Figures *figures, Figure figure)
+void figure_put(Figures *figures, Figure figure)
 {
     json_t *row = json_pack("{s:s, s:f, s:b, s:s}", "work", figure.work, "asked", figure.asked, "at_most",
                             figure.at_most, "unit", figure.unit);
@@ -71,10 +55,10 @@ static void put_figure(Figures *figures, Figure figure)
     json_array_append_new(figures->rows, row);
 }
 
-static void put_unmeasured(Figures *figures, const char *work, double asked, const char *unit,
+void figure_put_unmeasured(Figures *figures, const char *work, double asked, const char *unit,
                            const char *why)
 {
-    put_figure(figures, (Figure){.work = work, .asked = asked, .unit = unit, .value = NAN, .note = why});
+    figure_put(figures, (Figure){.work = work, .asked = asked, .unit = unit, .value = NAN, .note = why});
 }
 
 /* ---- a spec, built
@@ -82,7 +66,7 @@ static void put_unmeasured(Figures *figures, const char *work, double asked, con
 
 /* NULL after reporting. A family read for figures is this function's own; emit_family may turn variants into
  * skips. */
-static Family *build_spec(Figures *figures, const char *spec, const AxisOverride *overrides, int count)
+Family *figure_build_spec(Figures *figures, const char *spec, const AxisOverride *overrides, int count)
 {
     Arena *arena = figures->arena;
     const char *path = arena_printf(arena, "%s/%s.lua", figures->spec_dir, spec);
@@ -293,7 +277,7 @@ static void put_site_figure(Figures *figures, const Site *site, const Against *a
     assert(times->warmup != NULL && site->line_up.variant != NULL && site->best >= 0); /* time_site's */
     if (opponent < 0 || !times_has(times, opponent)) {
         const char *why = opponent < 0 ? "it is not installed here" : times->warmup[opponent].why;
-        put_unmeasured(figures, work, against->asked, "times as fast", why);
+        figure_put_unmeasured(figures, work, against->asked, "times as fast", why);
         return;
     }
     bool is_baseline = opponent == site->line_up.baseline;
@@ -302,7 +286,7 @@ static void put_site_figure(Figures *figures, const Site *site, const Against *a
                     site->best, site->pass.comparisons);
     const char *tree = term_short_text(figures->arena, site->line_up.variant[site->best]->tree);
     double floor = expm1(site->pass.noise_floor);
-    put_figure(figures, (Figure){.work = work,
+    figure_put(figures, (Figure){.work = work,
                                  .unit = "times as fast",
                                  .asked = against->asked,
                                  .value = exp(ratio.median),
@@ -325,7 +309,7 @@ static void put_site(Figures *figures, const Family *family, const char *name, s
         }
         const char *work =
             arena_printf(figures->arena, "%s avx2, %zu x %zu, %s", name, rows, cols, against[i].words);
-        put_unmeasured(figures, work, against[i].asked, "times as fast", why);
+        figure_put_unmeasured(figures, work, against[i].asked, "times as fast", why);
     }
     if (site.line_up.skipped != NULL)
         line_up_destroy(&site.line_up);
@@ -342,7 +326,7 @@ static void put_rmsnorm(Figures *figures)
                                     {"fastmath-gcc", 1.5, false, "against gcc -Ofast"}};
     static const Against large[] = {{"fastmath", 1.2, false, "against clang -Ofast"},
                                     {"copy", 0.9, false, "of the fastest copy of the run"}};
-    const Family *family = build_spec(figures, "rmsnorm", NULL, 0);
+    const Family *family = figure_build_spec(figures, "rmsnorm", NULL, 0);
     put_site(figures, family, "rmsnorm", 64, 4096, small, COUNT(small));
     put_site(figures, family, "rmsnorm", 512, 1024, small, COUNT(small));
     put_site(figures, family, "rmsnorm", 256, 512, small, COUNT(small));
@@ -352,7 +336,8 @@ static void put_rmsnorm(Figures *figures)
 static void put_sum(Figures *figures)
 {
     static const Against row[] = {{"read", 0.95, false, "of the fastest read of the run"}};
-    put_site(figures, build_spec(figures, "sum", NULL, 0), "sum", 1, (size_t)64 << 20, row, COUNT(row));
+    put_site(figures, figure_build_spec(figures, "sum", NULL, 0), "sum", 1, (size_t)64 << 20, row,
+             COUNT(row));
 }
 
 static void put_softmax_and_layernorm(Figures *figures)
@@ -362,10 +347,10 @@ static void put_softmax_and_layernorm(Figures *figures)
         {"fastmath", 3.0, false, "against clang -Ofast with scalar expf"},
         {"onednn", 1.2, false, "against oneDNN held to AVX2"}};
     static const Against peer[] = {{"onednn", 1.2, false, "against oneDNN held to AVX2"}};
-    const Family *family = build_spec(figures, "softmax", NULL, 0);
+    const Family *family = figure_build_spec(figures, "softmax", NULL, 0);
     put_site(figures, family, "softmax", 512, 1024, softmax, COUNT(softmax));
     put_site(figures, family, "softmax", 4096, 4096, peer, COUNT(peer));
-    family = build_spec(figures, "layernorm", NULL, 0);
+    family = figure_build_spec(figures, "layernorm", NULL, 0);
     put_site(figures, family, "layernorm", 512, 1024, peer, COUNT(peer));
     put_site(figures, family, "layernorm", 4096, 4096, peer, COUNT(peer));
 }
@@ -383,18 +368,18 @@ static void put_determinism(Figures *figures, const char *spec, size_t rows, siz
         figures->arena, "%s avx2, %zu x %zu, fixed order against the fastest of any kind", spec, rows, cols);
     Site site;
     const char *why =
-        time_site(figures, &site, build_spec(figures, spec, overrides, COUNT(overrides)), rows, cols);
+        time_site(figures, &site, figure_build_spec(figures, spec, overrides, COUNT(overrides)), rows, cols);
     if (why == NULL && site.rival < 0)
         why = "no variant without a fixed order could be timed";
     if (why != NULL) {
-        put_unmeasured(figures, work, 0.98, "times as fast", why);
+        figure_put_unmeasured(figures, work, 0.98, "times as fast", why);
         return;
     }
     Ratio ratio =
         times_ratio(figures->arena, &site.pass.times, site.rival, -1, site.best, site.pass.comparisons);
     const char *fixed = term_short_text(figures->arena, site.line_up.variant[site.best]->tree);
     const char *rival = term_short_text(figures->arena, site.line_up.variant[site.rival]->tree);
-    put_figure(figures, (Figure){.work = work,
+    figure_put(figures, (Figure){.work = work,
                                  .unit = "times as fast",
                                  .asked = 0.98,
                                  .value = exp(ratio.median),
@@ -465,13 +450,13 @@ static void put_generation(Figures *figures)
 {
     Generation generation = time_generation(figures);
     bool failed = generation.why != NULL;
-    put_figure(figures, (Figure){.work = "generating 1,000 variants, time",
+    figure_put(figures, (Figure){.work = "generating 1,000 variants, time",
                                  .unit = "s",
                                  .asked = 2.0,
                                  .at_most = true,
                                  .value = failed ? NAN : generation.seconds,
                                  .note = generation.why});
-    put_figure(figures, (Figure){.work = "generating 1,000 variants, memory",
+    figure_put(figures, (Figure){.work = "generating 1,000 variants, memory",
                                  .unit = "MB",
                                  .asked = 100.0,
                                  .at_most = true,
@@ -519,7 +504,7 @@ static void put_compilation(Figures *figures)
                      .value = NAN,
                      .note = "nothing was compiled"};
     const AxisOverride overrides[] = {{"target", "avx2"}};
-    const Family *family = build_spec(figures, "rmsnorm", overrides, COUNT(overrides));
+    const Family *family = figure_build_spec(figures, "rmsnorm", overrides, COUNT(overrides));
     const Compilation objects = family ? compile_again(figures, family, false) : (Compilation){0};
     const Compilation all = objects.objects > 0 ? compile_again(figures, family, true) : (Compilation){0};
     if (objects.objects > 0 && all.objects > 0) {
@@ -529,7 +514,7 @@ static void put_compilation(Figures *figures)
                                    "%d objects with the family's precompiled header, which takes %.2f s once",
                                    objects.objects, fmax(all.seconds - each * all.objects, 0.0));
     }
-    put_figure(figures, figure);
+    figure_put(figures, figure);
 }
 
 /* ---- all
@@ -574,6 +559,7 @@ json_t *figures_measure(Arena *arena, Diagnostics *diagnostics, const char *spec
     put_determinism(&figures, "rmsnorm", 64, 4096);
     put_determinism(&figures, "rmsnorm", 512, 1024);
     put_determinism(&figures, "sum", 1, (size_t)64 << 20);
+    put_rank_figures(&figures);
     progress_end(&figures.progress);
     machine_note_steal(arena, &figures.machine, before);
     json_t *all = json_pack("{s:i, s:o, s:o}", "version", 1, "machine", machine_to_json(&figures.machine),

@@ -2,6 +2,7 @@
 #include "bench/line_up.h"
 #include "bench/peer.h"
 #include "driver/build.h"
+#include "driver/kernel.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -98,6 +99,16 @@ const char *line_up_why_not_verified(Arena *arena, const json_t *verify, const c
     return NULL;
 }
 
+const char *line_up_why_not(Arena *arena, const Variant *variant, const char *path, const json_t *verify)
+{
+    const char *why = kernel_why_not_here(arena, variant->target);
+    if (why == NULL)
+        why = line_up_why_not_verified(arena, verify, variant->id);
+    if (why == NULL && access(path, R_OK) != 0)
+        why = arena_printf(arena, "%s was not built", path);
+    return why;
+}
+
 static void add_variant(Arena *arena, LineUp *line_up, const Family *family, const Variant *variant,
                         const char *out_dir, const json_t *verify)
 {
@@ -108,11 +119,9 @@ static void add_variant(Arena *arena, LineUp *line_up, const Family *family, con
                         .symbol = variant->symbol,
                         .tree = variant->tree,
                         .twin = -1};
-    const char *why = target_why_not_here(variant->target);
-    if (why == NULL)
-        why = line_up_why_not_verified(arena, verify, variant->id);
-    if (why == NULL && access(entry.path, R_OK) != 0)
-        why = arena_printf(arena, "%s was not built", entry.path);
+    if (variant->target->ranks)
+        return; /* ranks are timed by themselves: ranks.c */
+    const char *why = line_up_why_not(arena, variant, entry.path, verify);
     if (why != NULL)
         line_up_skip(line_up, variant->id, why);
     else

@@ -25,6 +25,8 @@ typedef struct LineUpChoice {
 
 /* Objects must have been built. Whatever is left out is in `skipped` with its reason. */
 LineUp line_up_create(Arena *arena, const Family *family, const char *out_dir, LineUpChoice choice);
+/* NULL when verification (`verify`: content of verify.json) found nothing against it. */
+const char *line_up_why_not(Arena *arena, const Variant *variant, const char *path, const json_t *verify);
 void line_up_destroy(LineUp *line_up);
 /* Entries that are compared with the baseline: all but the memory entries and the two baselines. */
 int line_up_comparisons(const LineUp *line_up);

@@ -70,8 +70,11 @@ const char *bundle_add_family(Arena *arena, Bundle *bundle, const Family *family
             const Variant *variant = &family->variant[v];
             const char *file = build_device_path(arena, family, variant, out_dir);
             const bool gpu = bundled_kind_of_file(file) != BUNDLED_CPU;
-            if (gpu == (pass == 1) && term_is_fixed(variant->tree))
+            if (gpu == (pass == 1) && term_is_fixed(variant->tree) && !variant->target->ranks)
                 why = add_variant(bundle, arena, family, variant, out_dir, left_out);
+            else if (pass == 1 && variant->target->ranks)
+                leave_out(left_out, variant,
+                          "skipped: mpirun starts its ranks, which a bundle does not bring");
             else if (pass == 1 && !term_is_fixed(variant->tree))
                 leave_out(left_out, variant, "skipped: its tree promises nothing across machines");
         }

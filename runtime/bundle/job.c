@@ -39,7 +39,7 @@ static const char *why_not_here(Arena *arena, const Job *job)
     const char *why = job->host->why_not[job->entry->kind];
     if (why || job->entry->kind != BUNDLED_CPU || !target)
         return why;
-    why = target_why_not_here(target);
+    why = kernel_why_not_here(arena, target);
     return why ? arena_printf(arena, "skipped: %s", why) : NULL;
 }
 
@@ -59,7 +59,7 @@ static const char *call_opened(void *context, Arena *arena, const CallData *call
     if (opened->kernel)
         return gpu_kernel_call(arena, opened->kernel, call, opened->geometry);
     kernel_call(opened->cpu, call);
-    return NULL;
+    return kernel_failure(opened->cpu);
 }
 
 static const char *open_gpu(Opened *opened, const Job *job)
@@ -76,8 +76,7 @@ static const char *open_gpu(Opened *opened, const Job *job)
 static const char *open_cpu(Opened *opened, const Job *job)
 {
     const char *why = NULL;
-    opened->cpu =
-        kernel_open(opened->arena, job->file, job->entry->variant.symbol, job->entry->variant.op, &why);
+    opened->cpu = kernel_open_variant(opened->arena, job->file, &job->entry->variant, &why);
     if (!opened->cpu)
         return arena_printf(opened->arena, "skipped: %s", why);
     kernel_prepare_thread();

@@ -188,7 +188,7 @@ static void run_kernel(void *context, FILE *out)
     Arena *arena = call->stages->arena;
     const char *why = NULL;
     const char *path = build_object_path(arena, call->stages->family, call->variant, options->out, 0);
-    Kernel *kernel = kernel_open(arena, path, call->variant->symbol, op, &why);
+    Kernel *kernel = kernel_open_variant(arena, path, call->variant, &why);
     if (!kernel) {
         fprintf(out, "%s", why);
         return;
@@ -296,7 +296,7 @@ static void call_variant(Stages *stages)
             return;
     if (!is_complete(&call) || !take_outputs(&call))
         return;
-    const char *here = target_why_not_here(call.variant->target);
+    const char *here = kernel_why_not_here(stages->arena, call.variant->target);
     if (here) {
         fprintf(stderr, "skipped: %s: %s\n", call.variant->id, here);
         stages->status = EXIT_BROKEN;

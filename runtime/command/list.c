@@ -1,6 +1,7 @@
 /* list.c: samebits list: what there is, from the tables that register it. */
 #include "command/stages.h"
 
+#include "driver/kernel.h"
 #include "emit/emit.h"
 #include "plan/plan.h"
 
@@ -33,10 +34,9 @@ static int list_terms(const Options *options, Arena *arena)
 static int list_targets(const Options *options, Arena *arena)
 {
     json_t *list = json_array();
-    (void)arena;
     for (int i = 0; i < target_count; i++) {
         const Target *target = &target_rows[i];
-        const char *why = target_why_not_here(target);
+        const char *why = kernel_why_not_here(arena, target);
         if (!options->json)
             printf("%-8s %s%s%s\n", target->name, target->meaning, why ? " -- not on this machine: " : "",
                    why ? why : "");

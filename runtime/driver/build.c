@@ -11,6 +11,7 @@
 
 #include "driver/child.h"
 #include "driver/explain.h"
+#include "driver/kernel.h"
 #include "driver/modules.h"
 #include "report/progress.h"
 
@@ -199,7 +200,7 @@ static void end_chunk(Run *run)
     if (run->output && run->failed && !fail_version(run)) {
         Item *item = find_item(run, run->output);
         if (item && !*item->why) {
-            const char *not_here = item->target ? target_why_not_here(item->target) : NULL;
+            const char *not_here = item->target ? kernel_why_not_here(run->arena, item->target) : NULL;
             *item->why = not_here ? arena_printf(run->arena, "skipped: %s", not_here)
                                   : failure_reason(run, item->source);
         }

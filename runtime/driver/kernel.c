@@ -22,7 +22,8 @@ enum { ARGUMENTS = OPERATOR_INPUTS + OPERATOR_OUTPUTS + OPERATOR_DIMS + OPERATOR
 
 struct Kernel {
     void *handle;
-    Emulated *emulated;     /* NULL: an ordinary function */
+    Emulated *emulated;     /* NULL: no GPU's kernel */
+    Ranked *ranked;         /* NULL: it runs in this process */
     void (*function)(void); /* called through libffi with the operator's signature */
     ffi_cif signature;
     ffi_type *type[ARGUMENTS];
@@ -116,10 +117,26 @@ Kernel *kernel_open(Arena *arena, const char *path, const char *symbol, const Op
     return kernel;
 }
 
+Kernel *kernel_open_variant(Arena *arena, const char *path, const Variant *variant, const char **why)
+{
+    if (!variant->target->ranks) {
+        return kernel_open(arena, path, variant->symbol, variant->op, why);
+    }
+    Ranked *ranked = ranked_open(arena, path, variant, why);
+    if (!ranked) {
+        return NULL;
+    }
+    Kernel *kernel = ARENA_NEW(arena, Kernel);
+    kernel->ranked = ranked;
+    return kernel;
+}
+
 void kernel_close(Kernel *kernel)
 {
     if (kernel && kernel->emulated) {
         emulated_close(kernel->emulated);
+    } else if (kernel && kernel->ranked) {
+        ranked_close(kernel->ranked);
     } else if (kernel && kernel->handle) {
         dlclose(kernel->handle);
         kernel->handle = NULL;
@@ -133,6 +150,10 @@ void kernel_call(const Kernel *kernel, const CallData *call)
     int count = 0;
     if (kernel->emulated) {
         emulated_call(kernel->emulated, call);
+        return;
+    }
+    if (kernel->ranked) {
+        ranked_call(kernel->ranked, call);
         return;
     }
     for (int i = 0; i < kernel->inputs; i++) {
@@ -159,12 +180,20 @@ void *kernel_symbol_address(const Kernel *kernel)
 
 const char *kernel_failure(const Kernel *kernel)
 {
+    if (kernel->ranked) {
+        return ranked_failure(kernel->ranked);
+    }
     return kernel->emulated ? emulated_failure(kernel->emulated) : NULL;
 }
 
 bool kernel_is_emulated(const Kernel *kernel)
 {
     return kernel->emulated != NULL;
+}
+
+Ranked *kernel_ranks(const Kernel *kernel)
+{
+    return kernel->ranked;
 }
 
 void kernel_set_geometry(const Kernel *kernel, unsigned block, unsigned grid)
@@ -176,6 +205,9 @@ void kernel_set_geometry(const Kernel *kernel, unsigned block, unsigned grid)
 
 const char *kernel_launch_text(const Kernel *kernel, char *text, size_t size)
 {
+    if (kernel->ranked) {
+        return ranked_text(kernel->ranked, text, size);
+    }
     return kernel->emulated ? emulated_launch_text(kernel->emulated, text, size) : "";
 }
 
@@ -194,6 +226,15 @@ void kernel_set_threads(int threads)
         }
         dlclose(handle);
     }
+}
+
+const char *kernel_why_not_here(Arena *arena, const Target *target)
+{
+    const char *why = target_why_not_here(target);
+    if (!why && target->ranks) {
+        mpi_find(arena, &why);
+    }
+    return why;
 }
 
 int kernel_default_threads(void)

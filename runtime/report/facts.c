@@ -8,7 +8,8 @@
 const PromiseStateRow promise_state_rows[PROMISE_STATES] = {
     [PROMISE_BROKEN] = {PROMISE_BROKEN, "broken", "✗", "two runs that must be equal were not"},
     [PROMISE_KEPT] = {PROMISE_KEPT, "kept", "✓", "every case was equal, and the inputs could have told"},
-    [PROMISE_NOT_PROMISED] = {PROMISE_NOT_PROMISED, "not promised", "–", "the tree does not promise it"},
+    [PROMISE_NOT_PROMISED] = {PROMISE_NOT_PROMISED, "not promised", "–",
+                              "the tree does not promise it, or a kernel of one process has no ranks"},
     [PROMISE_NOT_TRIED] = {PROMISE_NOT_TRIED, "not tried", "?", "could not be tried here"},
     [PROMISE_VACUOUS] = {PROMISE_VACUOUS, "vacuous", "–",
                          "the check could not have failed, so it shows nothing"},
@@ -18,6 +19,7 @@ const PromiseLabel promise_labels[PROMISES] = {
     {"RUN", "RUN", "the same call again, under load, from a fresh process"},
     {"BATCH", "BAT", "a row alone, in a batch, at any position"},
     {"THREADS", "THR", "any number of threads"},
+    {"RANKS", "RNK", "any number of ranks, any cut"},
     {"LAYOUT", "LAY", "any alignment, any tail"},
     {"BUILD", "BLD", "-O0 and -O3, clang and gcc"},
     {"TARGET", "TGT", "every target of the family"},
@@ -129,6 +131,12 @@ const json_t *facts_fastest(const json_t *shape)
     return best;
 }
 
+const char *facts_target(Arena *arena, const json_t *variant)
+{
+    const char *target = facts_text(variant, "target"), *exchange = facts_text(variant, "exchange");
+    return *exchange ? arena_printf(arena, "%s, %s", target, exchange) : target;
+}
+
 const json_t *facts_variant_of(const Facts *facts, const json_t *entry, size_t *index)
 {
     const json_t *list = facts_variants(facts);
@@ -138,6 +146,17 @@ const json_t *facts_variant_of(const Facts *facts, const json_t *entry, size_t *
             return variant;
     }
     return NULL;
+}
+
+bool facts_shows_promise(const Facts *facts, int promise)
+{
+    if (strcmp(promise_labels[promise].name, "RANKS") != 0)
+        return true;
+    const json_t *variants = facts_variants(facts);
+    for (size_t i = 0; i < json_array_size(variants); i++)
+        if (strcmp(facts_text(json_array_get(variants, i), "target"), "mpi") == 0)
+            return true;
+    return false;
 }
 
 const json_t *facts_promise_detail(const json_t *verified, const char *name)
@@ -274,10 +293,13 @@ Summary facts_summary(const Facts *facts)
         summary.verified++;
         summary.failed += *facts_text(verified, "failure") != '\0';
         for (int p = 0; p < PROMISES; p++)
-            summary.state[facts_promise(verified, promise_labels[p].name)]++;
+            summary.state[facts_promise(verified, promise_labels[p].name)] += facts_shows_promise(facts, p);
     }
     summary.controls = json_array_size(controls);
-    for (size_t i = 0; i < summary.controls; i++)
-        summary.caught += facts_true(json_array_get(controls, i), "caught");
+    for (size_t i = 0; i < json_array_size(controls); i++) {
+        const json_t *control = json_array_get(controls, i);
+        summary.caught += facts_true(control, "caught");
+        summary.controls -= *facts_text(control, "not_tried") != '\0';
+    }
     return summary;
 }

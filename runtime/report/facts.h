@@ -2,6 +2,8 @@
 #ifndef SAMEBITS_FACTS_H
 #define SAMEBITS_FACTS_H
 
+#include "text/arena.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,7 +34,7 @@ typedef struct PromiseLabel {
     const char *brief;   /* "THR" */
     const char *meaning; /* which two runs are equal */
 } PromiseLabel;
-enum { PROMISES = 7 };
+enum { PROMISES = 8 };
 extern const PromiseLabel promise_labels[PROMISES];
 
 /* Lists; an empty list is NULL or an empty array: json_array_size(NULL) is 0. */
@@ -49,8 +51,12 @@ const json_t *facts_entry_of_kind(const json_t *shape, const char *kind); /* the
 bool facts_entry_is(const json_t *entry, const char *kind);
 const json_t *facts_entry_like(const json_t *shape, const json_t *entry); /* same kind and id */
 const json_t *facts_fastest(const json_t *shape); /* the variant's entry with the least median */
+/* "avx2"; with an exchange that is shown, too: "mpi, tree". */
+const char *facts_target(Arena *arena, const json_t *variant);
 const json_t *facts_variant_of(const Facts *facts, const json_t *entry, size_t *index);
 
+/* Whether a table that has little room shows it: RANKS only where some variant has ranks. */
+bool facts_shows_promise(const Facts *facts, int promise);
 PromiseState facts_promise(const json_t *verified, const char *name);
 const json_t *facts_promise_detail(const json_t *verified, const char *name); /* the object, or NULL */
 const char *facts_promise_reason(const json_t *verified, const char *name); /* why it was not tried, or "" */

@@ -38,7 +38,7 @@ const char *page_variant_name(const Page *page, const json_t *variant)
     const char *brief = facts_text(variant, "tree_short");
     const char *accumulator = facts_text(variant, "accumulator");
     const char *wide = *accumulator && accumulator[1] != '3' ? accumulator : "";
-    return arena_printf(page->arena, "%s · %s%s%s", facts_text(variant, "target"),
+    return arena_printf(page->arena, "%s · %s%s%s", facts_target(page->arena, variant),
                         *brief ? brief : facts_text(variant, "tree"), *wide ? " · " : "", wide);
 }
 
@@ -211,10 +211,14 @@ static void write_controls(const Page *page)
         buffer_append_string(page->out, "<tr>");
         markup_element(page->out, "th", "scope=\"row\"", facts_text(control, "control"));
         page_cell(page, "", "must be caught on", wanted);
+        const char *untried = facts_text(control, "not_tried");
         buffer_printf(page->out, "<td data-name=\"outcome\"><span class=\"chip %s\">",
-                      caught ? "good" : "bad");
-        markup_text(page->out,
-                    caught ? arena_printf(page->arena, "caught%s%s", *on ? " on " : "", on) : "not caught");
+                      *untried ? "warn"
+                      : caught ? "good"
+                               : "bad");
+        markup_text(page->out, *untried ? arena_printf(page->arena, "not tried: %s", untried)
+                               : caught ? arena_printf(page->arena, "caught%s%s", *on ? " on " : "", on)
+                                        : "not caught");
         buffer_append_string(page->out, "</span></td>");
         double cases = facts_number(control, "cases");
         page_cell(page, "number", "cases", isfinite(cases) ? arena_printf(page->arena, "%.0f", cases) : "–");
@@ -355,6 +359,7 @@ const char *report_write_html(const char *path, const json_t *manifest, const js
     page_write_scatter(&page);
     page_write_promises(&page);
     page_write_speed(&page);
+    page_write_ranks(&page);
     write_controls(&page);
     write_notes(&page, "Same bits", "Outputs of the canonical cases, by contract.",
                 notes_agreement(arena, &page.facts));

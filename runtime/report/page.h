@@ -24,6 +24,7 @@ const char *page_variant_name(const Page *page,
 
 void page_write_compare(const Page *page);  /* compare.c */
 void page_write_promises(const Page *page); /* matrix.c */
+void page_write_ranks(const Page *page);    /* ranks.c: ranks, exchange, time, bytes */
 void page_write_scatter(const Page *page);  /* speed.c: time against error */
 void page_write_speed(const Page *page);    /* speed.c: ratios, warm-up, bandwidth */
 

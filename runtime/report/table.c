@@ -6,6 +6,7 @@
 #include "report/format.h"
 #include "report/grid.h"
 #include "report/notes.h"
+#include "report/ranks.h"
 #include "report/report.h"
 
 #include <math.h>
@@ -18,7 +19,8 @@ enum {
     MINIMUM_WIDTH = 60,
     TREE_COLUMNS = 44,
     METHOD_TREE_COLUMNS = 36,
-    LABEL_COLUMNS = 28
+    LABEL_COLUMNS = 28,
+    RANK_TREE_COLUMNS = 22
 };
 static const char indent[] = "  ";
 
@@ -64,7 +66,8 @@ static Ink verdict_ink(const char *verdict)
 
 /* Which columns the main grid has. */
 typedef struct MainColumns {
-    int label, target, tree, accumulator, promise, ulps, shape;
+    int label, target, tree, accumulator, ulps, shape;
+    int promise[PROMISES]; /* -1: not shown */
     size_t shapes;
 } MainColumns;
 
@@ -90,7 +93,7 @@ static void add_shape_columns(const Table *table, Grid *grid, const json_t *shap
 
 static MainColumns add_main_columns(const Table *table, Grid *grid)
 {
-    MainColumns columns = {.label = -1, .promise = -1, .ulps = -1};
+    MainColumns columns = {.label = -1, .ulps = -1};
     const json_t *shapes = facts_shapes(&table->facts);
     if (any_label(facts_variants(&table->facts)))
         columns.label = grid_add_column(grid, "", "method", GRID_LEFT, 0, true);
@@ -98,12 +101,11 @@ static MainColumns add_main_columns(const Table *table, Grid *grid)
     columns.tree = grid_add_column(grid, "", "tree", GRID_LEFT, 2, true);
     columns.accumulator = grid_add_column(grid, "", "acc", GRID_LEFT, 2, true);
     if (table->facts.verify) {
-        for (int p = 0; p < PROMISES; p++) {
-            int c =
-                grid_add_column(grid, "promises", promise_labels[p].brief, GRID_LEFT, p == 0 ? 3 : 1, false);
-            if (p == 0)
-                columns.promise = c;
-        }
+        for (int p = 0; p < PROMISES; p++)
+            columns.promise[p] = !facts_shows_promise(&table->facts, p)
+                                     ? -1
+                                     : grid_add_column(grid, "promises", promise_labels[p].brief, GRID_LEFT,
+                                                       p == 0 ? 3 : 1, false);
         columns.ulps = grid_add_column(grid, "promises", "max ulps", GRID_RIGHT, 2, false);
     }
     columns.shapes = json_array_size(shapes);
@@ -117,7 +119,8 @@ static void set_promises(Grid *grid, const MainColumns *columns, const json_t *v
 {
     for (int p = 0; p < PROMISES; p++) {
         PromiseState state = facts_promise(verified, promise_labels[p].name);
-        grid_set(grid, columns->promise + p, state_ink(state), promise_state_rows[state].mark);
+        if (columns->promise[p] >= 0)
+            grid_set(grid, columns->promise[p], state_ink(state), promise_state_rows[state].mark);
     }
 }
 
@@ -155,11 +158,11 @@ static void add_variant_row(const Table *table, Grid *grid, const MainColumns *c
         grid_set(grid, columns->label, INK_STRONG,
                  format_elided(arena, facts_text(variant, "label"), LABEL_COLUMNS));
     grid_set(grid, columns->target, INK_PLAIN,
-             format_elided(arena, facts_text(variant, "target"), LABEL_COLUMNS));
+             format_elided(arena, facts_target(arena, variant), LABEL_COLUMNS));
     grid_set(grid, columns->tree, INK_PLAIN, format_elided(arena, tree_of(variant), TREE_COLUMNS));
     grid_set(grid, columns->accumulator, INK_PLAIN,
              format_printable(arena, facts_text(variant, "accumulator")));
-    if (columns->promise >= 0) {
+    if (columns->ulps >= 0) {
         set_promises(grid, columns, verified);
         const json_t *ulps = json_object_get(json_object_get(verified, "error"), "max_ulps");
         grid_set(grid, columns->ulps, INK_PLAIN, format_ulps(arena, ulps));
@@ -304,8 +307,9 @@ static void print_legend(const Table *table)
     fprintf(table->stream, "%s not promised, or the check was vacuous\n", inked(table, INK_FAINT, "–"));
     const char *text = "";
     for (int p = 0; p < PROMISES; p++)
-        text = arena_printf(arena, "%s%s%s %s", text, p ? " · " : "", promise_labels[p].brief,
-                            promise_labels[p].meaning);
+        if (facts_shows_promise(&table->facts, p))
+            text = arena_printf(arena, "%s%s%s %s", text, p ? " · " : "", promise_labels[p].brief,
+                                promise_labels[p].meaning);
     print_wrapped(table, "", text, (int)strlen(indent));
     if (table->facts.bench)
         print_wrapped(
@@ -373,6 +377,13 @@ static void print_controls(const Table *table)
     for (size_t i = 0; i < json_array_size(controls); i++) {
         const json_t *control = json_array_get(controls, i);
         bool caught = facts_true(control, "caught");
+        if (*facts_text(control, "not_tried")) {
+            const char *why = arena_printf(table->arena, "%s  not tried: %s", facts_text(control, "control"),
+                                           facts_text(control, "not_tried"));
+            fprintf(table->stream, "%s%s %s\n", indent, inked(table, INK_WARN, "?"),
+                    format_printable(table->arena, why));
+            continue;
+        }
         const char *text = arena_printf(table->arena, "%s  %s", facts_text(control, "control"),
                                         caught ? "caught" : "NOT CAUGHT: this verification shows nothing");
         if (caught && *facts_text(control, "on"))
@@ -492,6 +503,38 @@ static void print_compare(const Table *table)
     }
 }
 
+static void print_ranks(const Table *table)
+{
+    const json_t *ranks = json_object_get(table->facts.bench, "ranks"),
+                 *rows = json_object_get(ranks, "rows");
+    Grid *grid = grid_create(table->arena, RANK_CELLS, (int)json_array_size(rows));
+    if (json_array_size(rows) == 0)
+        return;
+    print_heading(table, "ranks");
+    for (int c = 0; c < RANK_CELLS; c++)
+        grid_add_column(grid, "", rank_titles[c], c < RANK_RANKS ? GRID_LEFT : GRID_RIGHT, c ? 2 : 0,
+                        c <= RANK_RANKS);
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const RankRow row = rank_row(table->arena, ranks, i);
+        grid_add_row(grid);
+        for (int c = 0; c < RANK_CELLS; c++)
+            grid_set(grid, c, c == RANK_RANKS && row.oversubscribed ? INK_WARN : INK_PLAIN,
+                     c == RANK_TREE ? format_elided(table->arena, row.cell[c], RANK_TREE_COLUMNS)
+                                    : row.cell[c]);
+    }
+    grid_print(grid, table->stream, table->width, table->color, indent);
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const RankRow row = rank_row(table->arena, ranks, i);
+        if (row.failure != NULL)
+            print_wrapped(table, "not timed: ",
+                          arena_printf(table->arena, "%s, %.0f ranks: %s",
+                                       facts_text(json_array_get(rows, i), "id"),
+                                       facts_number(json_array_get(rows, i), "ranks"), row.failure),
+                          (int)strlen(indent) + 2);
+    }
+    print_wrapped(table, "", rank_note(table->arena, ranks), (int)strlen(indent));
+}
+
 static void print_machine(const Table *table)
 {
     Arena *arena = table->arena;
@@ -558,6 +601,7 @@ void report_print_table(FILE *stream, const json_t *manifest, const json_t *veri
     print_skipped(&table);
     print_notes(&table, "not timed", notes_not_timed(arena, &table.facts), false);
     print_compare(&table);
+    print_ranks(&table);
     print_machine(&table);
     print_verdict(&table);
     arena_destroy(arena);

@@ -25,6 +25,8 @@ static const size_t memory_limit = (size_t)32 << 30;
 static const size_t memory_limit = (size_t)32 << 30;
 #endif
 
+enum { USUAL_RANKS = 4 };
+
 typedef struct Task {
     const Attempt *attempt;
     Trace *trace;
@@ -55,7 +57,7 @@ static void task_work(void *context, FILE *out)
                    .promise = attempt->promise,
                    .trace = task->trace,
                    .other = attempt->other,
-                   .other_symbol = attempt->other_symbol,
+                   .other_variant = attempt->other_variant,
                    .exact = attempt->exact,
                    .patient = attempt->patient};
     setenv("OMP_WAIT_POLICY", "passive", 1);
@@ -63,11 +65,15 @@ static void task_work(void *context, FILE *out)
     setenv("KMP_WARNINGS", "0", 1);
     kernel_prepare_thread();
     check_doing(&check, NULL, "loading %s", attempt->variant->id);
-    check.kernel =
-        kernel_open(check.arena, attempt->object, attempt->variant->symbol, attempt->variant->op, &why);
+    check.kernel = kernel_open_variant(check.arena, attempt->object, attempt->variant, &why);
     if (check.kernel != NULL) {
+        if (kernel_ranks(check.kernel) != NULL) /* cuts change from call to call; starting ranks takes time */
+            ranked_set_ranks(kernel_ranks(check.kernel), USUAL_RANKS);
         attempt->work(&check);
         outcome_write(&check, out);
+        if (kernel_ranks(check.kernel) != NULL)
+            kernel_close((Kernel *)check
+                             .kernel); /* ends its ranks; a function may have threads that still look at it */
     } else {
         json_t *failure = json_pack("{s:s}", "failed", why);
         json_dumpf(failure, out, JSON_COMPACT);

@@ -10,7 +10,8 @@ typedef struct Attempt {
     const char *promise; /* "RUN": names kept files */
     const char *folder;  /* failing inputs are kept here; NULL: nowhere */
     CheckWork *work;
-    const char *other, *other_symbol;
+    const char *other;
+    const Variant *other_variant;
     double *const *exact;
     bool patient;
     double seconds; /* wall clock */

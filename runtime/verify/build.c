@@ -36,7 +36,7 @@ static void build_try(const Verification *verification, Verified *verified, int 
         return;
     }
     const char *element =
-        verified_find_difference(verification, verified, object, verified->variant->symbol, "BUILD");
+        verified_find_difference(verification, verified, object, verified->variant, "BUILD");
     finding_note(arena, finding, arena_printf(arena, "%s: %s", name, element != NULL ? element : first));
 }
 

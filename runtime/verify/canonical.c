@@ -140,7 +140,7 @@ void check_canonical(Check *check)
     check_digests(check);
     if (check->exact != NULL)
         json_object_set_new(check->data, "error", error_figures(check));
-    if (!check->variant->target->gpu) /* the host's state is no GPU's */
+    if (!check->variant->target->gpu && !check->variant->target->ranks) /* this host's state is not theirs */
         json_object_set_new(check->data, "ftz", json_string(flush_trial(check)));
 }
 
@@ -150,7 +150,7 @@ void check_against(Check *check)
 {
     const char *why = NULL;
     const Operator *op = check->variant->op;
-    Kernel *other = kernel_open(check->arena, check->other, check->other_symbol, op, &why);
+    Kernel *other = kernel_open_variant(check->arena, check->other, check->other_variant, &why);
     CaseList list = cases_canonical(check->arena, check->variant);
     if (other == NULL) {
         check_note(check, why);

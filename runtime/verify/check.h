@@ -15,6 +15,7 @@ typedef enum Promise {
     PROMISE_RUN,
     PROMISE_BATCH,
     PROMISE_THREADS,
+    PROMISE_RANKS,
     PROMISE_LAYOUT,
     PROMISE_BUILD,
     PROMISE_TARGET,
@@ -38,9 +39,10 @@ typedef struct Check {
     const char *folder;  /* failing inputs are kept here; NULL: nowhere */
     const char *promise; /* "RUN", for names of kept files */
     Trace *trace;
-    const char *other, *other_symbol; /* check_against: another kernel that must return the same words */
-    double *const *exact;             /* check_canonical: case_for_error's results; NULL: no error figures */
-    bool patient; /* a negative control: goes on until it is caught, or thousands of runs are done */
+    const char *other; /* check_against: another kernel that must return the same words */
+    const Variant *other_variant;
+    double *const *exact; /* check_canonical: case_for_error's results; NULL: no error figures */
+    bool patient;         /* a negative control: goes on until it is caught, or thousands of runs are done */
     /* The outcome. */
     long cases, broken;
     const char *detail;  /* the first difference, or what was observed */
@@ -54,7 +56,9 @@ typedef void CheckWork(Check *check);
 void check_run(Check *check);
 void check_batch(Check *check);
 void check_threads(Check *check);
-void check_geometry(Check *check); /* THREADS of an emulated kernel: geometry.c */
+void check_geometry(Check *check);     /* THREADS of an emulated kernel: geometry.c */
+void check_rank_threads(Check *check); /* THREADS of a kernel that ranks run: ranks.c */
+void check_ranks(Check *check);
 void check_layout(Check *check);
 void check_tree(Check *check);
 /* Not promises: digests of the canonical cases; those, error figures and the flush-to-zero trial. */

@@ -15,11 +15,12 @@ typedef struct ControlRow {
 } ControlRow;
 
 static const ControlRow control_rows[] = {
+    {"allreduce", {PROMISE_RANKS}, 1},
     {"completion", {PROMISE_RUN}, 1},
     {"split(auto)", {PROMISE_BATCH, PROMISE_THREADS}, 2},
     {"swapped pair", {PROMISE_TREE}, 1},
 };
-const char *const control_names[] = {"completion", "split(auto)", "swapped pair", NULL};
+const char *const control_names[] = {"allreduce", "completion", "split(auto)", "swapped pair", NULL};
 
 static const ControlRow *control_row(const char *name)
 {
@@ -38,6 +39,14 @@ static json_t *control_json(Arena *arena, const ControlRow *row, const char *cau
     (void)arena;
     return json_pack("{s:s, s:o, s:b, s:s, s:I, s:s*}", "control", row->name, "expected", expected, "caught",
                      caught, "on", caught_on, "cases", (json_int_t)cases, "detail", detail);
+}
+
+bool control_is_wanted(const Family *family, const char *name)
+{
+    bool ranks = false;
+    for (int v = 0; v < family->variants; v++)
+        ranks = ranks || family->variant[v].target->ranks;
+    return ranks || strcmp(name, "allreduce") != 0;
 }
 
 json_t *control_missing_json(const char *name)
@@ -85,12 +94,14 @@ json_t *control_verify(const Verification *verification, const Variant *control)
     Arena *arena = arena_create();
     const ControlRow *row = control_row(control->control);
     const char *missing = object_why_not(arena, verification, control, 0);
-    const char *not_here = target_why_not_here(control->target);
+    const char *not_here = kernel_why_not_here(arena, control->target);
     json_t *result;
     if (missing != NULL || not_here != NULL)
         result = control_json(arena, row, "", false, 0, not_here != NULL ? not_here : missing);
     else
         result = control_judge(arena, verification, control, row);
+    if (not_here != NULL) /* neither are the variants that it stands beside */
+        json_object_set_new(result, "not_tried", json_string(not_here));
     arena_destroy(arena);
     return result;
 }

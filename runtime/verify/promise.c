@@ -8,6 +8,7 @@ const PromiseRow promise_rows[PROMISES] = {
     {PROMISE_BATCH, "BATCH", "a row alone, in a batch, in a permuted batch, at every position", check_batch},
     {PROMISE_THREADS, "THREADS", "1, 2, 3, 5, 8 threads, more than rows, nested in a parallel region",
      check_threads},
+    {PROMISE_RANKS, "RANKS", "1, 2, 3, 4, 5, 8 ranks, uneven and empty shares", check_ranks},
     {PROMISE_LAYOUT, "LAYOUT", "every alignment, every tail, guard pages at both ends, in place",
      check_layout},
     {PROMISE_BUILD, "BUILD", "clang and gcc, -O0 and -O3", NULL},
@@ -15,8 +16,11 @@ const PromiseRow promise_rows[PROMISES] = {
     {PROMISE_TREE, "TREE", "the reference evaluator, and the order recovered by probing", check_tree},
 };
 
-bool promise_is_made(const Term *tree, Promise promise)
+bool promise_is_made(const Variant *variant, Promise promise)
 {
+    const Term *tree = variant->tree;
+    if (promise == PROMISE_RANKS && !variant->target->ranks)
+        return false; /* it runs in one process */
     return term_is_fixed(tree) || (promise == PROMISE_RUN && !term_has(tree, TERM_COMPLETION, false));
 }
 
@@ -51,7 +55,7 @@ static const char *status_of(const Finding *finding)
 
 json_t *promise_json(Arena *arena, const Variant *variant, Promise promise, const Finding *finding)
 {
-    bool made = promise_is_made(variant->tree, promise);
+    bool made = promise_is_made(variant, promise);
     const char *status = made ? status_of(finding) : "not promised";
     const char *detail = made ? detail_of(arena, finding) : observed(arena, finding);
     return json_pack("{s:s, s:I, s:s*}", "status", status, "cases", (json_int_t)finding->cases, "detail",
@@ -61,7 +65,7 @@ json_t *promise_json(Arena *arena, const Variant *variant, Promise promise, cons
 json_t *promise_untried_json(Arena *arena, const Variant *variant, Promise promise, const char *why)
 {
     const char *status =
-        promise_is_made(variant->tree, promise) ? arena_printf(arena, "not tried: %s", why) : "not promised";
+        promise_is_made(variant, promise) ? arena_printf(arena, "not tried: %s", why) : "not promised";
     return json_pack("{s:s, s:i}", "status", status, "cases", 0);
 }
 

@@ -12,8 +12,9 @@ typedef struct PromiseRow {
 } PromiseRow;
 extern const PromiseRow promise_rows[PROMISES];
 
-/* Whether a tree promises it at all: completion promises nothing, split(auto) RUN only. */
-bool promise_is_made(const Term *tree, Promise promise);
+/* Whether a variant promises it at all: completion promises nothing, split(auto) RUN only; RANKS is promised
+ * by targets with ranks. */
+bool promise_is_made(const Variant *variant, Promise promise);
 
 /* {"status", "cases", "detail"?}. A promise that is not made is never broken: what was seen is in the detail.
  */

@@ -8,6 +8,7 @@ enum {
     RUN_QUIET = 20,
     RUN_LOADED = 60,      /* on one processor threads change places only when the load makes them */
     RUN_PATIENT = 4000,   /* a control that races must be caught, on one processor too */
+    RUN_RANKS = 20,       /* run by ranks: other cuts each time, quiet and under load */
     RUN_LAUNCHES = 36,    /* emulated: every way to share a row with every order and poison, twice */
     RUN_LEAST_THREADS = 4 /* more than one thread wherever this runs; races need two */
 };
@@ -45,10 +46,14 @@ static void run_case(Check *check, Case what, const char *which)
         arena_destroy(arena);
         return;
     }
-    run_repeat(check, &what, &trial, trial.output, RUN_QUIET, "called again");
+    const bool ranks = kernel_ranks(check->kernel) != NULL;
+    run_repeat(check, &what, &trial, trial.output, ranks ? RUN_RANKS : RUN_QUIET, "called again");
     Load load;
     load_start(&load);
-    run_repeat(check, &what, &trial, trial.output, check->patient ? RUN_PATIENT : RUN_LOADED,
+    run_repeat(check, &what, &trial, trial.output,
+               ranks            ? RUN_RANKS
+               : check->patient ? RUN_PATIENT
+                                : RUN_LOADED,
                "called again under load");
     load_stop(&load);
     arena_destroy(arena);

@@ -20,7 +20,7 @@ static void target_try(const Verification *verification, Verified *mine, const V
     if (first == NULL)
         return;
     const char *element =
-        verified_find_difference(verification, mine, other->object, other->variant->symbol, "TARGET");
+        verified_find_difference(verification, mine, other->object, other->variant, "TARGET");
     finding_note(mine->arena, finding,
                  arena_printf(mine->arena, "%s: %s", id, element != NULL ? element : first));
 }

@@ -166,6 +166,10 @@ void check_threads(Check *check)
         check_geometry(check);
         return;
     }
+    if (kernel_ranks(check->kernel) != NULL) {
+        check_rank_threads(check);
+        return;
+    }
     int before = platform_threads_alive(), most = before;
     check_make_telling(check, &typical);
     wide.fill = many.fill = typical.fill;

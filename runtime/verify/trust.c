@@ -3,6 +3,7 @@
 #include "verify/variant.h"
 
 #include "driver/modules.h"
+#include "mpi/mpirun.h"
 
 static const char *executed(const Verified *verified, const char *text, ModuleRow row)
 {
@@ -17,6 +18,10 @@ const char *verified_trust(const Verified *verified)
 {
     if (verified->not_here != NULL || verified->canonical == NULL)
         return "";
+    const char *why = NULL;
+    const Mpi *mpi = verified->variant->target->ranks ? mpi_find(verified->arena, &why) : NULL;
+    if (mpi != NULL)
+        return arena_printf(verified->arena, "run on this CPU by ranks of %s", mpi->library_version);
     if (!verified->variant->target->gpu)
         return "run on this CPU";
     const char *compilers = executed(verified, executed(verified, "", MODULE_PTX), MODULE_PTX_NVCC);

@@ -131,11 +131,11 @@ const char *verified_compare_digests(const Verification *verification, Verified 
 }
 
 const char *verified_find_difference(const Verification *verification, const Verified *verified,
-                                     const char *other, const char *other_symbol, const char *promise)
+                                     const char *other, const Variant *other_variant, const char *promise)
 {
     Attempt attempt = attempt_of(verification, verified, promise, check_against);
     attempt.other = other;
-    attempt.other_symbol = other_symbol;
+    attempt.other_variant = other_variant;
     if (attempt.seconds == 0)
         return NULL;
     Finding finding = attempt_run(verified->arena, &attempt);
@@ -203,6 +203,11 @@ static void variant_verify_watched(const Verification *verification, Verified *v
 static void variant_verify_promise(const Verification *verification, Verified *verified,
                                    const PromiseRow *row)
 {
+    if (row->promise == PROMISE_RANKS && !verified->variant->target->ranks) {
+        verified_set(verified, row->promise,
+                     promise_untried_json(verified->arena, verified->variant, row->promise, ""));
+        return;
+    }
     if (verified_time_left(verification, verified) == 0) {
         verified_set(
             verified, row->promise,
@@ -232,7 +237,7 @@ void variant_verify(const Verification *verification, Verified *verified, const 
     verified->object = build_object_path(arena, verification->family, variant, verification->out_dir, 0);
     verified->folder = arena_printf(arena, "%s/%s/failures/%s", verification->out_dir,
                                     verification->family->name, variant->id);
-    verified->not_here = target_why_not_here(variant->target);
+    verified->not_here = kernel_why_not_here(arena, variant->target);
     const char *missing = object_why_not(arena, verification, variant, 0);
     if (verified->not_here != NULL || missing != NULL) {
         variant_untried(verified, verified->not_here != NULL ? verified->not_here : missing);

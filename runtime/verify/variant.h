@@ -41,7 +41,7 @@ const char *digests_differ(Arena *arena, const json_t *mine, const json_t *other
 /* Loads both objects into one process and describes the first element that differs, inputs kept; NULL: none
  * was found. */
 const char *verified_find_difference(const Verification *verification, const Verified *verified,
-                                     const char *other, const char *other_symbol, const char *promise);
+                                     const char *other, const Variant *other_variant, const char *promise);
 
 /* What stands behind the results: "run on this CPU", "source emulated, PTX executed (clang 14.0.6)"; "" when
  * nothing was run. */

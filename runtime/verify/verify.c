@@ -175,9 +175,8 @@ static json_t *verified_json(Arena *arena, const json_t *manifest, const Verifie
     for (size_t i = 0; i < sizeof copied / sizeof *copied; i++)
         if (json_object_get(verified->canonical, copied[i]) != NULL)
             json_object_set(entry, copied[i], json_object_get(verified->canonical, copied[i]));
-    json_object_set_new(
-        entry, "deterministic",
-        json_boolean(verified->repeats && promise_is_made(verified->variant->tree, PROMISE_RUN)));
+    json_object_set_new(entry, "deterministic",
+                        json_boolean(verified->repeats && promise_is_made(verified->variant, PROMISE_RUN)));
     json_object_set_new(entry, "trust", json_string(verified_trust(verified)));
     if (verified->failure != NULL)
         json_object_set_new(entry, "failure", json_string(verified->failure));
@@ -205,6 +204,8 @@ static json_t *controls_json(const Work *work, bool *ok)
     json_t *controls = json_array();
     const Family *family = work->verification.family;
     for (int n = 0; control_names[n] != NULL; n++) {
+        if (!control_is_wanted(family, control_names[n]))
+            continue;
         bool there = false;
         for (int i = 0; i < family->controls; i++)
             if (strcmp(family->control[i].control, control_names[n]) == 0) {
@@ -218,7 +219,11 @@ static json_t *controls_json(const Work *work, bool *ok)
         json_array_append(controls, work->gpu[i]);
     size_t i;
     json_t *one;
-    json_array_foreach(controls, i, one) *ok = *ok && json_is_true(json_object_get(one, "caught"));
+    json_array_foreach(controls, i, one)
+    {
+        const bool tried = json_object_get(one, "not_tried") == NULL;
+        *ok = *ok && (!tried || json_is_true(json_object_get(one, "caught")));
+    }
     return controls;
 }
 

@@ -12,6 +12,7 @@ static int blocks_note(Ranks *ranks, size_t from, size_t end, int known, int wan
         if (end - from < sizeof *header)
             return 0;
         memcpy(header, ranks->memory + from, sizeof *header);
+        memset(ranks->memory + from, 0, sizeof header->mark); /* passed on, it begins no message */
         from += sizeof *header;
         if (header->values > (end - from) / sizeof(Part))
             return 0;

@@ -170,6 +170,46 @@ static void table_shows_what_the_files_say(void **state)
     sample_free(&sample);
 }
 
+static void table_of_ranks(void **state)
+{
+    (void)state;
+    Sample sample = sample_load("rmsnorm");
+    char *text = table_of(&sample, false);
+    assert_says(text, "exchange  ranks");
+    assert_says(text, "27.4 µs   1.90×       1.04    2.0 %         2     256  1.28 kB");
+    assert_says(text, "4 o  61.0 µs   0.85×");
+    assert_says(text, "4 o        –       –          –        –         6     448  2.56 kB");
+    assert_says(text,
+                "not timed: rmsnorm_mpi_chunk1024_lanes32_pairwise_f32_tree, 4 ranks: rank 2 was killed by");
+    assert_says(text, "Open MPI 4.1.4");
+    assert_silent(text, "RNK"); /* no variant of this family has ranks */
+    json_t *first = json_array_get(json_object_get(sample.manifest, "variants"), 0);
+    free(text);
+    json_object_set_new(first, "target", json_string("mpi"));
+    text = table_of(&sample, false);
+    assert_says(text, "RUN BAT THR RNK LAY BLD TGT TRE");
+    assert_says(text, "RNK any number of ranks, any cut");
+    free(text);
+    sample_free(&sample);
+}
+
+/* A control that could not be tried is no control that got through, and none that was caught. */
+static void untried_control_is_said(void **state)
+{
+    (void)state;
+    Sample sample = sample_load("rmsnorm");
+    json_array_append_new(json_object_get(sample.verify, "controls"),
+                          json_pack("{s:s, s:[s], s:b, s:s, s:i, s:s}", "control", "allreduce", "expected",
+                                    "RANKS", "caught", 0, "on", "", "cases", 0, "not_tried",
+                                    "no mpirun in PATH"));
+    char *text = table_of(&sample, false);
+    assert_says(text, "? allreduce  not tried: no mpirun in PATH");
+    assert_says(text, "3 of 3 controls");
+    assert_silent(text, "NOT CAUGHT");
+    free(text);
+    sample_free(&sample);
+}
+
 static int count_of(const char *text, const char *part)
 {
     int count = 0;
@@ -468,6 +508,8 @@ int main(int count, char **argument)
         cmocka_unit_test(text_cannot_steer_the_terminal),
         cmocka_unit_test(long_text_loses_its_middle),
         cmocka_unit_test(table_shows_what_the_files_say),
+        cmocka_unit_test(table_of_ranks),
+        cmocka_unit_test(untried_control_is_said),
         cmocka_unit_test(one_reason_of_many_variants_is_said_once),
         cmocka_unit_test(columns_line_up_under_wide_characters),
         cmocka_unit_test(hostile_text_stays_text),
