@@ -292,6 +292,14 @@ static void print_title(const Table *table)
     fputc('\n', table->stream);
 }
 
+static bool has_device_shape(const Facts *facts)
+{
+    for (size_t s = 0; s < json_array_size(facts_shapes(facts)); s++)
+        if (json_is_string(json_object_get(json_array_get(facts_shapes(facts), s), "device")))
+            return true;
+    return false;
+}
+
 static void print_legend(const Table *table)
 {
     Arena *arena = table->arena;
@@ -316,6 +324,12 @@ static void print_legend(const Table *table)
             table, "",
             "first call: in a fresh process, warm-up and all; time: settled; ratio: time of the plain "
             "loop at -Ofast (fastmath) over this time, above 1 is faster",
+            (int)strlen(indent));
+    if (has_device_shape(&table->facts))
+        print_wrapped(
+            table, "",
+            "of copy, on a device: share of the bandwidth of its own copies; verdict: against the first "
+            "kernel there",
             (int)strlen(indent));
 }
 
