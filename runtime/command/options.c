@@ -267,7 +267,7 @@ static bool check_seconds(const char *name)
 static bool check_environment(void)
 {
     return check_seconds("SAMEBITS_COMPILE_SECONDS") && check_seconds("SAMEBITS_VERIFY_SECONDS") &&
-           check_seconds("SAMEBITS_BENCH_SECONDS");
+           check_seconds("SAMEBITS_BENCH_SECONDS") && check_seconds("SAMEBITS_DEVICE_SECONDS");
 }
 
 bool options_read(Options *options, Arena *arena, int argc, char **argv)
