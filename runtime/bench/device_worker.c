@@ -9,6 +9,7 @@
 #include "bench/clock.h"
 #include "bench/statistics.h"
 
+#include <assert.h>
 #include <string.h>
 
 enum {
@@ -274,6 +275,7 @@ static bool time_epoch(DeviceWorker *worker, int block, int entry)
 static bool time_block(DeviceWorker *worker, int block)
 {
     const int entries = worker->task->entries;
+    assert(entries > 0); /* nothing to time is no task */
     int order[entries];
     williams_fill_row(entries, worker->plan->first_row + block, order);
     for (int i = 0; i < entries; i++)

@@ -104,12 +104,11 @@ const char *metal_timer_run(Arena *arena, MetalTimer *timer, int calls, DeviceSp
     const char *what = timer->kernel ? timer->kernel->launch->entry[0].name : "copying on the device";
     void *pool = device->objc.pool_push();
     const double start = metal_now_ns();
-    double asked = start;
     const char *why =
         metal_commands_begin(arena, device, timer->kernel ? METAL_COMPUTE : METAL_COPY, &commands);
     for (int i = 0; i < calls && !why; i++)
         encode_once(timer, commands.encoder);
-    asked = metal_now_ns();
+    const double asked = metal_now_ns();
     if (!why)
         why = metal_commands_run(arena, device, &commands, what, &span->device_ns);
     span->whole_ns = metal_now_ns() - start;
