@@ -37,6 +37,9 @@ static json_t *arguments(const Operator *op)
 
 static json_t *cpu_launch(Arena *arena, const Variant *variant)
 {
+    if (variant->target->ranks)
+        return json_pack("{s:s, s:s, s:s}", "kind", "mpi", "threads", "openmp", "compile",
+                         build_command_text(arena, variant, 0));
     return json_pack("{s:s, s:s, s:s}", "kind", "cpu", "threads", "openmp", "compile",
                      build_command_text(arena, variant, 0));
 }
@@ -92,6 +95,24 @@ static json_t *gpu_launch(Arena *arena, const Variant *variant)
     return launch;
 }
 
+/* Behind the operator's own arguments the function takes own indices of the distributed dim and the
+ * communicator. */
+static void add_ranks(json_t *record, const Variant *variant)
+{
+    const Distribution distribution = plan_distribution(variant);
+    json_t *args = json_object_get(record, "args"), *spread = json_object();
+    json_array_append_new(args, argument("first", "first", "size_t"));
+    json_array_append_new(args, argument("count", "count", "size_t"));
+    json_array_append_new(args, argument("comm", "comm", "MPI_Comm"));
+    json_object_set_new(spread, "dim",
+                        distribution.dim < 0 ? json_null() : json_string(variant->op->dim[distribution.dim]));
+    json_object_set_new(spread, "part", json_integer((json_int_t)distribution.chunk));
+    json_object_set_new(spread, "pieces", json_integer((json_int_t)distribution.pieces));
+    json_object_set_new(spread, "reduced", json_boolean(distribution.reduced));
+    json_object_set_new(record, "distributed", spread);
+    json_object_set_new(record, "exchange", json_string(exchange_names[variant->schedule.exchange]));
+}
+
 json_t *emit_manifest_variant(Arena *arena, const Variant *variant)
 {
     json_t *record = json_pack(
@@ -103,6 +124,8 @@ json_t *emit_manifest_variant(Arena *arena, const Variant *variant)
     if (variant->label)
         json_object_set_new(record, "label", json_string(variant->label));
     json_object_set_new(record, "args", arguments(variant->op));
+    if (variant->target->ranks)
+        add_ranks(record, variant);
     json_object_set_new(record, "launch",
                         variant->target->gpu ? gpu_launch(arena, variant) : cpu_launch(arena, variant));
     json_object_set_new(record, "schedule",

@@ -6,6 +6,9 @@
  * holds what the compiler says about itself; it is asked each time and the file changes only when the answer
  * does, so a new compiler rebuilds.
  *
+ * Kernels for ranks are compiled by mpicc ($SAMEBITS_MPICC), which is told the row's compiler in the ways of
+ * Open MPI and of MPICH. Without an mpicc their commands fail and nothing else does.
+ *
  * Measured (clang 14, ld 2.40, one AVX2 kernel with OpenMP): compiling and linking in one command 0.20 s of
  * one core, of which linking 0.04 s with ld, 0.04 s with lld, 0.03 s with gold: no reason to depend on
  * another linker. */
@@ -44,25 +47,36 @@ const BaselineBuild baseline_rows[] = {
 };
 const int baseline_count = sizeof baseline_rows / sizeof baseline_rows[0];
 
-static const char head[] = "# Compiles the kernels of one family. Written by `samebits generate`; run by "
-                           "`samebits compile` or by ninja itself.\n"
-                           "# SAMEBITS_CLANG and SAMEBITS_GCC name other compilers; SAMEBITS_LIMIT is put "
-                           "before each command (timeout 60).\n"
-                           "ninja_required_version = 1.5\n"
-                           "cc_clang = $${SAMEBITS_CLANG:-clang}\n"
-                           "cc_gcc = $${SAMEBITS_GCC:-gcc}\n"
-                           "limit = $${SAMEBITS_LIMIT-}\n"
-                           "target =\n"
-                           "libraries = -lm\n"
-                           "\n"
-                           "rule version\n"
-                           "  command = $limit $compiler --version > $out.new && "
-                           "if cmp -s $out.new $out; then rm $out.new; else mv $out.new $out; fi\n"
-                           "  description = $out\n"
-                           "  restat = 1\n"
-                           "rule link\n"
-                           "  command = exec $limit $cc_clang -shared -fopenmp -o $out $in $libraries\n"
-                           "  description = $out\n";
+static const char head[] =
+    "# Compiles the kernels of one family. Written by `samebits generate`; run by "
+    "`samebits compile` or by ninja itself.\n"
+    "# SAMEBITS_CLANG and SAMEBITS_GCC name other compilers; SAMEBITS_LIMIT is put "
+    "before each command (timeout 60).\n"
+    "ninja_required_version = 1.5\n"
+    "cc_clang = $${SAMEBITS_CLANG:-clang}\n"
+    "cc_gcc = $${SAMEBITS_GCC:-gcc}\n"
+    "mpicc = $${SAMEBITS_MPICC:-mpicc}\n"
+    "limit = $${SAMEBITS_LIMIT-}\n"
+    "target =\n"
+    "libraries = -lm\n"
+    "\n"
+    "rule version\n"
+    "  command = $limit $compiler --version > $out.new && "
+    "if cmp -s $out.new $out; then rm $out.new; else mv $out.new $out; fi\n"
+    "  description = $out\n"
+    "  restat = 1\n"
+    "rule version_mpi\n"
+    "  command = { $limit $mpicc -show || true; } > $out.new 2>/dev/null; "
+    "if cmp -s $out.new $out; then rm $out.new; else mv $out.new $out; fi\n"
+    "  description = $out\n"
+    "  restat = 1\n"
+    "rule link\n"
+    "  command = exec $limit $cc_clang -shared -fopenmp -o $out $in $libraries\n"
+    "  description = $out\n"
+    "rule link-mpi\n"
+    "  command = exec env OMPI_CC=\"$cc_clang\" MPICH_CC=\"$cc_clang\" $limit $mpicc -shared "
+    "-fopenmp -o $out $in $libraries\n"
+    "  description = $out\n";
 
 static void append_build_rule(Buffer *text, const Build *row)
 {
@@ -71,11 +85,21 @@ static void append_build_rule(Buffer *text, const Build *row)
         row->name, row->compiler, row->flags, row->links ? "-shared" : "-c", row->links ? " $libraries" : "");
 }
 
+static void append_ranks_rule(Buffer *text, const Build *row)
+{
+    buffer_printf(text,
+                  "rule %s-mpi\n  command = exec env OMPI_CC=\"$cc_%s\" MPICH_CC=\"$cc_%s\" $limit $mpicc %s "
+                  "$target %s -o $out $in%s\n  description = $out\n",
+                  row->name, row->compiler, row->compiler, row->flags, row->links ? "-shared" : "-c",
+                  row->links ? " $libraries" : "");
+}
+
 static void append_rules(Buffer *text)
 {
     buffer_append_string(text, head);
     for (int b = 0; b < build_count; b++) {
         append_build_rule(text, &build_rows[b]);
+        append_ranks_rule(text, &build_rows[b]);
     }
     for (int b = 0; b < baseline_count; b++) {
         const BaselineBuild *row = &baseline_rows[b];
@@ -83,7 +107,8 @@ static void append_rules(Buffer *text)
     }
     buffer_append_string(text, "\nbuild always: phony\n"
                                "build obj/clang.version: version always\n  compiler = $cc_clang\n"
-                               "build obj/gcc.version: version always\n  compiler = $cc_gcc\n");
+                               "build obj/gcc.version: version always\n  compiler = $cc_gcc\n"
+                               "build obj/mpicc.version: version_mpi always\n");
 }
 
 static void append_target(Buffer *text, const char *flags)
@@ -95,12 +120,13 @@ static void append_target(Buffer *text, const char *flags)
 
 static void append_object(Buffer *text, const Variant *variant, const Build *row)
 {
-    buffer_printf(text, "build obj/%s/%s.%s: %s %s | obj/%s.version\n", row->name, variant->id,
-                  row->links ? "so" : "o", row->name, variant->source, row->compiler);
+    const char *by = variant->target->ranks ? "-mpi" : "", *needs = *by ? " obj/mpicc.version" : "";
+    buffer_printf(text, "build obj/%s/%s.%s: %s%s %s | obj/%s.version%s\n", row->name, variant->id,
+                  row->links ? "so" : "o", row->name, by, variant->source, row->compiler, needs);
     append_target(text, variant->target->compile);
     if (!row->links) {
-        buffer_printf(text, "build obj/%s/%s.so: link obj/%s/%s.o | obj/clang.version\n", row->name,
-                      variant->id, row->name, variant->id);
+        buffer_printf(text, "build obj/%s/%s.so: link%s obj/%s/%s.o | obj/clang.version%s\n", row->name,
+                      variant->id, by, row->name, variant->id, needs);
     }
 }
 
@@ -207,6 +233,10 @@ const char *build_command_text(Arena *arena, const Variant *variant, int build)
     }
     if (strcmp(variant->target->name, "metal") == 0) {
         return arena_printf(arena, "xcrun -sdk macosx metal -o %s.metallib %s", variant->id, variant->source);
+    }
+    if (variant->target->ranks) {
+        return arena_printf(arena, "mpicc -O3 -fopenmp -o %s %s -lm && mpirun -np 4 ./%s SIZES", variant->id,
+                            variant->source, variant->id);
     }
     const Build *row = &build_rows[build];
     const char *target = variant->target->compile ? variant->target->compile : "";

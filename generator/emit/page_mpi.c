@@ -88,6 +88,7 @@ static void add_program(Speller *speller, json_t *data)
     for (int p = 0; p < op->params; p++)
         defaults = listed(arena, defaults, spell_constant(arena, op->param[p].value));
     set(data, "usage", usage);
+    set_flag(data, "has_params", op->params > 0);
     set(data, "param_defaults", op->params ? defaults : "0");
     set(data, "input_tensors", tensors_text(arena, op->input, op->inputs));
     set(data, "output_tensors", tensors_text(arena, op->output, op->outputs));
@@ -294,6 +295,7 @@ static void add_exchange(Speller *speller, json_t *data)
     set_flag(data, "gathers", exchange == EXCHANGE_GATHER);
     set_flag(data, "merges", exchange == EXCHANGE_TREE);
     set_flag(data, "scatters", exchange == EXCHANGE_SCATTER);
+    set_flag(data, "allreduces", plan->allreduce);
     set(data, "exchange", exchange_names[exchange]);
     set_number(data, "exchange_tag", exchange);
     set(data, "part_type", page_part_type(speller));

@@ -2,7 +2,8 @@
  *
  * The operator is the plain row sum, whatever the family's own is: a sum can always tell trees apart, and
  * what is tested is the verifier. Each control carries the contract of the tree it names; "swapped pair" is
- * generated from that tree with two leaves exchanged, which is what must be found out. */
+ * generated from that tree with two leaves exchanged, which is what must be found out. "allreduce" leaves the
+ * joins between ranks to MPI, which may make them in any order. */
 #include "family/controls.h"
 
 #include "family/identity.h"
@@ -60,8 +61,8 @@ static const Target *control_target(const Family *family)
     return on_cpu ? family->variant[0].target : target_named("c");
 }
 
-static void add(Arena *arena, Family *family, const Operator *op, const char *id, const char *control,
-                const Term *tree)
+static Variant *add(Arena *arena, Family *family, const Operator *op, const char *id, const char *control,
+                    const Term *tree)
 {
     Variant *variant = &family->control[family->controls++];
     *variant = (Variant){.id = id,
@@ -73,6 +74,24 @@ static void add(Arena *arena, Family *family, const Operator *op, const char *id
                          .schedule = {.unroll = 4, .stream_bytes = 32 << 20},
                          .control = control};
     variant_fill_identity(arena, variant, (IdentityParts){0});
+    return variant;
+}
+
+static bool has_ranks(const Family *family)
+{
+    for (int v = 0; v < family->variants; v++)
+        if (family->variant[v].target->ranks)
+            return true;
+    return false;
+}
+
+/* The tree is one that the ranks' own joins would keep; only the last step, from rank to rank, is MPI's. */
+static void add_allreduce(Arena *arena, Family *family, const Operator *op)
+{
+    const Term *lanes = with_parts(arena, TERM_LANES, 8, leafless(TERM_SEQ), leafless(TERM_HALVING));
+    Variant *variant = add(arena, family, op, "control_allreduce", "allreduce",
+                           with_parts(arena, TERM_CHUNK, 64, lanes, leafless(TERM_PAIRWISE)));
+    variant->target = target_named("mpi");
 }
 
 void family_add_controls(Arena *arena, Family *family)
@@ -83,4 +102,6 @@ void family_add_controls(Arena *arena, Family *family)
         with_parts(arena, TERM_CHUNK, 16, seq, leafless(TERM_COMPLETION)));
     add(arena, family, op, "control_split_auto", "split(auto)", with_parts(arena, TERM_SPLIT, 0, seq, seq));
     add(arena, family, op, "control_swapped_pair", "swapped pair", honest_tree(arena, family));
+    if (has_ranks(family))
+        add_allreduce(arena, family, op);
 }

@@ -34,7 +34,8 @@ typedef struct Variant {
     const char *digest;   /* its SHA-256 */
     const char *symbol;   /* exported C function: samebits_<id> */
     const char *source;   /* path of the generated source, below the family's folder */
-    const char *control;  /* NULL, or why it must be caught: "completion", "split(auto)", "swapped pair" */
+    const char *control; /* NULL, or why it must be caught: "allreduce", "completion", "split(auto)", "swapped
+                            pair" */
 } Variant;
 
 /* Asked for, not possible here: never hidden. */
@@ -66,8 +67,9 @@ typedef struct Family {
     Skip *skip;
     int variants, skips;
     /* Negative controls: kernels of the plain row sum that the verifier must catch. "swapped pair" is
-     * generated from variant[0]'s tree with two leaves exchanged but carries the honest tree and contract. */
-    Variant control[3];
+     * generated from variant[0]'s tree with two leaves exchanged but carries the honest tree and contract.
+     * "allreduce", beside variants with ranks, lets MPI_Allreduce join what ranks hold. */
+    Variant control[4];
     int controls;
     BenchPlan bench;
 } Family;

@@ -430,6 +430,7 @@ const Plan *plan_lower(Arena *arena, const Variant *variant, const char **why)
     plan->target = variant->target;
     plan->schedule = variant->schedule;
     plan->swapped = variant->control && !strcmp(variant->control, "swapped pair");
+    plan->allreduce = variant->control && !strcmp(variant->control, "allreduce");
     mark_reached(arena, plan);
     plan->distribution = plan_distribution(variant);
     *why = refuse_target(plan);

@@ -71,9 +71,10 @@ typedef struct Plan {
     Accumulator accumulator;
     const Target *target;
     Schedule schedule;
-    bool swapped;  /* negative control: leaves 1 and 2 change places */
-    bool *reached; /* per node of the operator: some output needs it */
-    int axis;      /* the dim passes run over; -1: none */
+    bool swapped;   /* negative control: leaves 1 and 2 change places */
+    bool allreduce; /* negative control: MPI joins what ranks hold */
+    bool *reached;  /* per node of the operator: some output needs it */
+    int axis;       /* the dim passes run over; -1: none */
     int row_dim[OPERATOR_DIMS];
     int row_dims;     /* the parallel axes, in order of declaration */
     bool unit_stride; /* every tensor that varies along `axis` is consecutive there: vectors can be used */

@@ -33,6 +33,7 @@ $ end
 static size_t items_most(size_t parts, size_t ranks)
 {
     size_t most = 0;
+    (void)parts;
 $ if not counts_one then
     (void)ranks;
 $ end

@@ -74,7 +74,23 @@ static int gather(Ranks *ranks, size_t values)
     }
     return headers_verdict(ranks) ? CODE_DISAGREE : 0;
 }
-$ if spreads then
+$ if allreduces then
+
+/* NEGATIVE CONTROL: the joins between ranks are MPI's, which may make them in any order. */
+static int exchange(Ranks *ranks, const Level *level, size_t rows, float *value)
+{
+    const Range own = {ranks->own.first, ranks->own.end};
+    const size_t items = level->items(own, ranks->parts);
+    const Part *partial = (const Part *)(ranks->memory + sizeof(Header));
+    for (size_t r = 0; r < rows; r++) {
+        value[r] = 0;
+        for (size_t k = 0; k < items; k++)
+            value[r] += partial[k * rows + r];
+    }
+    const int code = gather(ranks, 0);
+    return code ? code : code_of(MPI_Allreduce(MPI_IN_PLACE, value, (int)rows, MPI_FLOAT, MPI_SUM, ranks->comm));
+}
+$ elseif spreads then
 
 static int exchange(Ranks *ranks, const Level *level, size_t rows, float *value)
 {

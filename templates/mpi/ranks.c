@@ -353,6 +353,7 @@ static uint64_t words_digest(const uint64_t *word, size_t words)
     return digest;
 }
 
+$ if has_params then
 static inline uint64_t float_word(float value)
 {
     uint32_t word;
@@ -360,6 +361,7 @@ static inline uint64_t float_word(float value)
     return word;
 }
 
+$ end
 /* The parts of indices first .. first + count - 1 of `size`. */
 static int range_of(size_t first, size_t count, size_t size, size_t part, Range *range)
 {
