@@ -4,7 +4,7 @@
 # different hosts, and between ranks and the test, goes over that cable: memory that hosts share would, on one machine, be
 # shared by these too, so MPI is told to use nothing but TCP. The byte counters of the cable show what went over it.
 set -u
-program="$1"
+program="$(realpath "$1")"
 a="samebits-$$-a" b="samebits-$$-b" net="10.213.$(($$ % 250))"
 folder=""
 
