@@ -1,6 +1,7 @@
-/* ---- what a rank says about a range of parts ----
- *
- * Node (x, y) of the pairwise tree stands for parts x 2^y .. (x + 1) 2^y - 1, as far as there are parts. Who holds all parts
+/* ---- what a rank says about a range of parts ---- */
+
+$ if counts_nodes then
+/* Node (x, y) of the pairwise tree stands for parts x 2^y .. (x + 1) 2^y - 1, as far as there are parts. Who holds all parts
  * of a node joins them; of any range at most 2 ceil(log2(parts)) nodes are left. */
 typedef struct Node {
     size_t x;
@@ -34,7 +35,6 @@ static inline Node node_at(size_t first, size_t end, size_t parts)
     return node;
 }
 
-$ if counts_nodes then
 static inline size_t nodes_of(Range range, size_t parts)
 {
     size_t nodes = 0;
