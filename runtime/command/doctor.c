@@ -89,24 +89,28 @@ static void check_templates(Doctor *doctor)
              there ? "found" : arena_printf(doctor->arena, "none in %s: %s", folder, tool.cure));
 }
 
+static const char *describe_mpi(Arena *arena, const Mpi *mpi)
+{
+    const char *hosts = mpi_hostfile();
+    return arena_printf(arena, "%s: %s, %s: %s; 2 ranks started; more than %d share processors%s%s",
+                        mpi->mpirun, mpi->launcher_version, mpi->mpicc, mpi->library_version, mpi->processors,
+                        hosts ? "; hosts of " : "", hosts ? hosts : "");
+}
+
 /* Which MPI there is, and whether two ranks of it find each other. */
 static void check_mpi(Doctor *doctor, const char *out)
 {
     static const Tool tool = {NULL, "MPI", "ranks of target mpi", "", false};
     enum { RANKS = 2, SECONDS = 30 };
     Arena *arena = doctor->arena;
-    const char *why, *said;
+    const char *why;
     const Mpi *mpi = mpi_find(arena, &why);
     if (mpi) {
         mkdir(out, 0777);
         why = rank_program_try(arena, mpi, arena_printf(arena, "%s/rank", out), RANKS, SECONDS);
-        said = arena_printf(arena, "%s: %s, %s: %s; 2 ranks started; more than %d share processors%s%s",
-                            mpi->mpirun, mpi->launcher_version, mpi->mpicc, mpi->library_version,
-                            mpi->processors, mpi_hostfile() ? "; hosts of " : "",
-                            mpi_hostfile() ? mpi_hostfile() : "");
     }
     doctor->no_ranks = why;
-    add_tool(doctor, &tool, !why, why ? why : said);
+    add_tool(doctor, &tool, !why, why ? why : describe_mpi(arena, mpi));
 }
 
 static void add_target(Doctor *doctor, const char *name, bool here, const char *said)

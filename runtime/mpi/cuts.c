@@ -5,6 +5,8 @@
  * again. */
 #include "mpi/cuts.h"
 
+#include <assert.h>
+
 static const int ranks_cycle[] = {4, 3, 8, 2, 5, 1, 3};
 static const int threads_cycle[] = {1, 2, 1, 3};
 enum {
@@ -68,6 +70,7 @@ static RankCut cut_by(const uint64_t weight[], int ranks, size_t size, size_t pa
     for (int r = 0; r < ranks; r++) {
         all += weight[r];
     }
+    assert(all > 0); /* somebody always has a share */
     for (int r = 0; r < ranks; r++) {
         sum += weight[r];
         const size_t border = (size_t)((unsigned __int128)parts * sum / all);

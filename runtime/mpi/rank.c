@@ -1,7 +1,7 @@
 /* rank.c: the program that mpirun starts: one rank of a team, which loads a kernel and calls it as samebits
  * says.
  *
- * It is text in samebits (embed.py joins wire.h, array/inputs, rank_calls.c and this) and compiled once by
+ * It is text in samebits (embed.py joins wire.h, array/inputs, rank_calls.h and this) and compiled once by
  * the compiler wrapper of the MPI that is here. It connects back by a stream socket. A thread of its own
  * reads that socket, so that it answers, and ends the process when samebits is gone, whatever the kernel
  * does. MPI is called by the first thread alone (MPI_THREAD_FUNNELED).
@@ -9,7 +9,7 @@
  * It never outlives samebits: a closed socket ends it, and so does the end of the launcher that started it.
  */
 #include "array/inputs.h"
-#include "mpi/rank_calls.c"
+#include "mpi/rank_calls.h"
 #include "mpi/wire.h"
 
 #include <dlfcn.h>
@@ -62,6 +62,7 @@ static atomic_int leaving;
 static pthread_mutex_t order_lock = PTHREAD_MUTEX_INITIALIZER, send_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t order_came = PTHREAD_COND_INITIALIZER;
 static Order order;
+static void *library; /* the loaded object */
 static Kernel *kernel;
 static MPI_Comm team[WIRE_RANKS + 1]; /* of the first n ranks */
 static bool has_team[WIRE_RANKS + 1];
@@ -450,10 +451,10 @@ static void open_kernel(const char *text)
     Libraries before = {0};
     dl_iterate_phdr(note_library, &before);
 #endif
-    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    kernel = handle ? (Kernel *)dlsym(handle, symbol) : NULL;
+    library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    kernel = library ? (Kernel *)dlsym(library, symbol) : NULL;
 #ifdef __linux__
-    if (handle && brought_another_mpi(why, sizeof why, &before)) {
+    if (library && brought_another_mpi(why, sizeof why, &before)) {
         kernel = NULL;
     } else
 #endif
@@ -483,7 +484,7 @@ static int allowed_threads(void)
 
 static int set_threads(int threads)
 {
-    void (*set)(int) = (void (*)(int))dlsym(RTLD_DEFAULT, "omp_set_num_threads");
+    void (*set)(int) = (void (*)(int))dlsym(library, "omp_set_num_threads"); /* or of what it brought along */
     threads = threads > 0 ? threads : allowed_threads();
     if (set) {
         set(threads);
@@ -705,7 +706,7 @@ static void run_time(const Order *from)
 static void join_team(int *argc, char ***argv)
 {
     int provided;
-    char library[MPI_MAX_LIBRARY_VERSION_STRING];
+    char version[MPI_MAX_LIBRARY_VERSION_STRING];
     WireReady ready = {0};
     MPI_Comm local;
     PMPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
@@ -716,14 +717,14 @@ static void join_team(int *argc, char ***argv)
     PMPI_Comm_size(local, &local_size);
     PMPI_Comm_free(&local);
     int length;
-    PMPI_Get_library_version(library, &length);
-    library[strcspn(library, "\n,")] = 0;
-    for (char *at = library; (at = strchr(at, '\t')) != NULL;) {
+    PMPI_Get_library_version(version, &length);
+    version[strcspn(version, "\n,")] = 0;
+    for (char *at = version; (at = strchr(at, '\t')) != NULL;) {
         *at = ' ';
     }
     ready.rank = world_rank;
     ready.size = world_size;
-    snprintf(ready.library, sizeof ready.library, "%.200s", library);
+    snprintf(ready.library, sizeof ready.library, "%.200s", version);
     send_message(WIRE_READY, &ready, sizeof ready);
 }
 

@@ -203,14 +203,37 @@ static void add_threads(const Ranked *ranked, char *text, size_t size)
     }
 }
 
+const char *ranked_host(const Ranked *ranked, int rank)
+{
+    return ranked->started && rank < ranked->team.ranks ? ranked->team.member[rank].host : NULL;
+}
+
+static int count_hosts(const Ranked *ranked)
+{
+    int hosts = 0;
+    for (int r = 0; ranked->started && r < ranked->last_cut.ranks; r++) {
+        bool known = false;
+        for (int before = 0; before < r; before++) {
+            known |= strcmp(ranked->team.member[before].host, ranked->team.member[r].host) == 0;
+        }
+        hosts += !known;
+    }
+    return hosts;
+}
+
 const char *ranked_text(const Ranked *ranked, char *text, size_t size)
 {
     const int ranks = ranked->last_cut.ranks;
     snprintf(text, size, "%d rank%s (", ranks, ranks == 1 ? "" : "s");
     add_shares(ranked, text, size);
     add_threads(ranked, text, size);
-    const size_t at = strlen(text);
+    size_t at = strlen(text);
     snprintf(text + at, size - at, ", exchange %s", exchange_names[ranked->variant->schedule.exchange]);
+    const int hosts = count_hosts(ranked);
+    at = strlen(text);
+    if (hosts > 1) {
+        snprintf(text + at, size - at, " on %d hosts", hosts);
+    }
     return text;
 }
 

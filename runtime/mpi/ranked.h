@@ -66,10 +66,12 @@ void ranked_set_mistake(Ranked *ranked, int rank, WireMistake mistake);
 void ranked_set_other_kernel(Ranked *ranked, int rank, const char *object, const char *symbol);
 
 const RankCut *ranked_last_cut(const Ranked *ranked);
-const RankCounts *ranked_counts(const Ranked *ranked); /* one per rank, of the last call, timed ones too */
-const char *ranked_code_text(int code);                /* "CUT: a range does not begin at a part, ..." */
-const Mpi *ranked_mpi(const Ranked *ranked);           /* NULL before the first start */
-/* "4 ranks (0, 2, 1, 5 parts), 1 thread each, exchange tree": of the last call. */
+const RankCounts *ranked_counts(const Ranked *ranked);   /* one per rank, of the last call, timed ones too */
+const char *ranked_code_text(int code);                  /* "CUT: a range does not begin at a part, ..." */
+const Mpi *ranked_mpi(const Ranked *ranked);             /* NULL before the first start */
+const char *ranked_host(const Ranked *ranked, int rank); /* its name; NULL while there are no ranks */
+/* "4 ranks (0, 2, 1, 5 parts), 1 thread each, exchange tree", with " on 2 hosts" where it is so: of the last
+ * call. */
 const char *ranked_text(const Ranked *ranked, char *text, size_t size);
 
 /* Times `calls` calls in a row on canonical data that each rank makes by itself; seconds[r] of each rank, per

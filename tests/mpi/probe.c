@@ -5,6 +5,7 @@
 #include "array/inputs.c"
 
 #include <mpi.h>
+#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,7 +24,8 @@ enum {
     DEADLOCK,
     ECHO,
     HEADER,
-    KNOWN
+    KNOWN,
+    THREADS
 };
 
 typedef struct Part {
@@ -159,6 +161,8 @@ int samebits_probe_call(const float *const *in, float *const *out, const size_t 
         misbehave(WAIT, (rank + 1) % ranks, comm);
     if (how == ECHO)
         return echo(&part, params);
+    if (how == THREADS)
+        return omp_get_max_threads();
     if (how == KNOWN)
         return compare_known(&part);
     if (how == HEADER)

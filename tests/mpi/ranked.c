@@ -35,7 +35,8 @@ enum {
     DEADLOCK,
     ECHO,
     HEADER,
-    KNOWN
+    KNOWN,
+    THREADS
 };
 
 typedef struct Library {
@@ -137,8 +138,9 @@ static const char *why_no_library(Arena *arena, const Library *library)
 static const char *compile_probe(const Fixture *fixture, const char *mpicc, const char *name)
 {
     const char *object = arena_printf(fixture->arena, "%s/%s", fixture->folder, name);
-    const char *const argv[] = {mpicc,     "-std=gnu17", "-O1", "-w", "-D_GNU_SOURCE", "-I" RUNTIME,
-                                "-shared", "-fPIC",      PROBE, "-o", object,          NULL};
+    const char *const argv[] = {mpicc,        "-std=gnu17", "-O1",   "-w",  "-fopenmp", "-D_GNU_SOURCE",
+                                "-I" RUNTIME, "-shared",    "-fPIC", PROBE, "-o",       object,
+                                NULL};
     Buffer said = {0};
     const char *why = child_exec(fixture->arena, (ChildLimits){60, 0}, argv, NULL, &said);
     if (why) {
@@ -401,6 +403,20 @@ static void test_codes(void **state)
     EXPECT_FAILURE(fixture, REFUSE, "returned 1 on every rank: CUT");
 }
 
+static void test_threads(void **state)
+{
+    Fixture *fixture = begin(state);
+    ranked_expect_code(fixture->ranked, true);
+    ranked_set_ranks(fixture->ranked, 2);
+    make_data(fixture, 2, 16, 3, THREADS, 0);
+    for (int threads = 1; threads <= 5; threads += 2) {
+        ranked_set_threads(fixture->ranked, threads);
+        assert_true(ranked_call(fixture->ranked, &data.call));
+        assert_int_equal(ranked_code(fixture->ranked), threads);
+    }
+    end(fixture);
+}
+
 static void test_many_ranks(void **state)
 {
     Fixture *fixture = begin(state);
@@ -471,6 +487,25 @@ static void test_fork(void **state)
     assert_string_equal(buffer_string(&said), "called");
     buffer_destroy(&said);
     expect_call(fixture, 2, 16, 3);
+    end(fixture);
+}
+
+/* hosts.sh alone starts this one: with a hostfile of two hosts, each with room for two ranks. */
+static void test_two_hosts(void **state)
+{
+    Fixture *fixture = begin(state);
+    char text[200];
+    ranked_set_ranks(fixture->ranked, 4);
+    expect_call(fixture, 2, 16, 3);
+    int on_first = 0;
+    for (int r = 0; r < 4; r++) {
+        on_first += strcmp(ranked_host(fixture->ranked, r), ranked_host(fixture->ranked, 0)) == 0;
+    }
+    assert_int_equal(on_first, 2);
+    assert_non_null(strstr(ranked_text(fixture->ranked, text, sizeof text), " on 2 hosts"));
+    for (int call = 0; call < 20; call++) {
+        expect_call(fixture, 4, 200, 5);
+    }
     end(fixture);
 }
 
@@ -707,22 +742,30 @@ typedef struct Case {
     {                                                                                                        \
 #function, function                                                                                  \
     }
-static const Case cases[] = {CASE(test_slicings),    CASE(test_calls_differ),
-                             CASE(test_chosen_cut),  CASE(test_counts),
-                             CASE(test_mistakes),    CASE(test_codes),
-                             CASE(test_many_ranks),  CASE(test_time),
-                             CASE(test_timed_data),  CASE(test_fork),
-                             CASE(test_exit),        CASE(test_leave),
-                             CASE(test_crash),       CASE(test_abort),
-                             CASE(test_differ),      CASE(test_disagree),
-                             CASE(test_loop),        CASE(test_wait),
-                             CASE(test_deadlock),    CASE(test_stopped),
-                             CASE(test_interrupted), CASE(test_killed),
-                             CASE(test_no_launcher), CASE(test_bad_flag),
-                             CASE(test_mixture),     CASE(test_kernel_of_other_library),
-                             CASE(test_no_symbol),   CASE(test_wrong_token),
-                             CASE(test_stranger),    CASE(test_worlds_of_one)};
+static const Case cases[] = {
+    CASE(test_slicings),     CASE(test_calls_differ), CASE(test_chosen_cut),
+    CASE(test_counts),       CASE(test_mistakes),     CASE(test_codes),
+    CASE(test_threads),      CASE(test_many_ranks),   CASE(test_time),
+    CASE(test_timed_data),   CASE(test_fork),         CASE(test_exit),
+    CASE(test_leave),        CASE(test_crash),        CASE(test_abort),
+    CASE(test_differ),       CASE(test_disagree),     CASE(test_loop),
+    CASE(test_wait),         CASE(test_deadlock),     CASE(test_stopped),
+    CASE(test_interrupted),  CASE(test_killed),       CASE(test_no_launcher),
+    CASE(test_bad_flag),     CASE(test_mixture),      CASE(test_kernel_of_other_library),
+    CASE(test_no_symbol),    CASE(test_wrong_token),  CASE(test_stranger),
+    CASE(test_worlds_of_one)};
+static const Case on_hosts = CASE(test_two_hosts);
 enum { CASES = sizeof cases / sizeof *cases };
+
+/* Names on the command line choose; without any it is all that needs no second host. */
+static bool is_chosen(const Case *which, char **names)
+{
+    bool chosen = !*names && which != &on_hosts;
+    for (; *names; names++) {
+        chosen |= strcmp(*names, which->name) == 0;
+    }
+    return chosen;
+}
 
 /* Stands for all cases of a library that is not here. */
 static void test_all(void **state)
@@ -732,23 +775,30 @@ static void test_all(void **state)
 
 static void add_case(struct CMUnitTest *tests, int *count, Fixture *fixture, const Case *which)
 {
-    static char names[LIBRARIES * (CASES + 1)][80];
+    static char names[LIBRARIES * (CASES + 2)][80];
     snprintf(names[*count], sizeof names[0], "%s: %s", fixture->library->name, which->name);
     tests[*count] = (struct CMUnitTest){names[*count], which->function, set_up, tear_down, fixture};
     ++*count;
 }
 
 /* The plain names are tried where neither of the others is here. */
-static int add_libraries(Arena *arena, const char *root, struct CMUnitTest *tests)
+static int add_libraries(Arena *arena, const char *root, struct CMUnitTest *tests, char **names)
 {
     static Fixture fixtures[LIBRARIES];
     static const Case all = CASE(test_all);
+    const char *only = getenv("SAMEBITS_TEST_MPI");
     int count = 0, found = 0;
     for (int l = 0; l < LIBRARIES && (l < LIBRARIES - 1 || found == 0); l++) {
+        if (only && strcmp(only, libraries[l].name) != 0) {
+            continue;
+        }
         const bool here = !why_no_library(arena, &libraries[l]);
         fixtures[l] = (Fixture){.library = &libraries[l], .root = root};
-        for (int c = 0; here && c < CASES; c++) {
-            add_case(tests, &count, &fixtures[l], &cases[c]);
+        for (int c = 0; here && c <= CASES; c++) {
+            const Case *which = c < CASES ? &cases[c] : &on_hosts;
+            if (is_chosen(which, names)) {
+                add_case(tests, &count, &fixtures[l], which);
+            }
         }
         if (!here) {
             add_case(tests, &count, &fixtures[l], &all);
@@ -758,12 +808,12 @@ static int add_libraries(Arena *arena, const char *root, struct CMUnitTest *test
     return count;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    static struct CMUnitTest tests[LIBRARIES * (CASES + 1)];
+    static struct CMUnitTest tests[LIBRARIES * (CASES + 2)];
     Arena *arena = arena_create();
     const char *root = folder_create(arena);
-    const int count = add_libraries(arena, root, tests);
+    const int count = add_libraries(arena, root, tests, argc > 0 ? argv + 1 : argv);
     const int failed = _cmocka_run_group_tests("ranked", tests, (size_t)count, NULL, NULL);
     folder_remove(root);
     arena_destroy(arena);

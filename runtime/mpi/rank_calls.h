@@ -1,4 +1,4 @@
-/* rank_calls.c: the MPI functions that kernels call, counted and watched (part of the rank program, see
+/* rank_calls.h: the MPI functions that kernels call, counted and watched (part of the rank program, see
  * rank.c).
  *
  * MPI's profiling interface (MPI 4.0, 15.2): every MPI_X is weak, and PMPI_X does its work. The program's own
@@ -7,6 +7,9 @@
  * Payload: MPI_FLOAT and MPI_DOUBLE count as values. Kernels send bytes instead, because headers travel with
  * values: then a message that begins with the mark of docs/mpi.md says how many values it and what follows it
  * hold. */
+#ifndef SAMEBITS_RANK_CALLS_H
+#define SAMEBITS_RANK_CALLS_H
+
 #include <mpi.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -352,3 +355,5 @@ STARTED_COLLECTIVE(Iallgather,
                    (const void *from, int count, MPI_Datatype type, void *to, int each, MPI_Datatype to_type,
                     MPI_Comm comm, MPI_Request *request),
                    (from, count, type, to, each, to_type, comm, request))
+
+#endif
