@@ -110,7 +110,7 @@ static void check_mpi(Doctor *doctor, const char *out)
         why = rank_program_try(arena, mpi, arena_printf(arena, "%s/rank", out), RANKS, SECONDS);
     }
     doctor->no_ranks = why;
-    add_tool(doctor, &tool, !why, why ? why : describe_mpi(arena, mpi));
+    add_tool(doctor, &tool, !why, mpi && !why ? describe_mpi(arena, mpi) : why);
 }
 
 static void add_target(Doctor *doctor, const char *name, bool here, const char *said)

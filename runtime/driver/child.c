@@ -111,7 +111,7 @@ static bool signal_came(const Child *child)
     return false;
 }
 
-static const char *signal_name(Arena *arena, int number)
+const char *child_signal_name(Arena *arena, int number)
 {
     static const struct {
         int number;
@@ -411,7 +411,7 @@ static int finish(Child *child, Ending ending)
 static const char *exit_reason(Arena *arena, int status)
 {
     if (WIFSIGNALED(status)) {
-        const char *name = signal_name(arena, WTERMSIG(status));
+        const char *name = child_signal_name(arena, WTERMSIG(status));
         return WTERMSIG(status) == SIGKILL ? arena_printf(arena, "killed by %s (out of memory?)", name)
                                            : arena_printf(arena, "killed by %s", name);
     }

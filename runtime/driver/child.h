@@ -34,4 +34,7 @@ const char *child_exec_lines(Arena *arena, ChildLimits limits, const char *const
                              const char *directory, const char *const environment[], ChildLine *line,
                              void *context, Buffer *result);
 
+/* "SIGSEGV". */
+const char *child_signal_name(Arena *arena, int number);
+
 #endif

@@ -4,6 +4,8 @@
  * it was told to go (SIGTERM). */
 #include "mpi/blame.h"
 
+#include "driver/child.h"
+
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,10 +42,7 @@ static const char *who(const Team *team, int rank)
 static const char *describe_end(Arena *arena, const char *said)
 {
     if (strncmp(said, "signal ", 7) == 0) {
-        const int number = atoi(said + 7);
-        const char *name = sigabbrev_np(number);
-        return name ? arena_printf(arena, "was killed by SIG%s", name)
-                    : arena_printf(arena, "was killed by %s", said);
+        return arena_printf(arena, "was killed by %s", child_signal_name(arena, atoi(said + 7)));
     }
     if (strncmp(said, "exit ", 5) == 0) {
         return arena_printf(arena, "called exit(%s)", said + 5);

@@ -32,7 +32,7 @@ enum {
     HELLO_SECONDS = 5,
     MESSAGE_SECONDS = 30,
     QUIT_SECONDS = 5,
-    TERM_SECONDS = 3,
+    TERM_SECONDS = 5,
     LAST_BYTES = 1500
 };
 

@@ -4,7 +4,7 @@
 # different hosts, and between ranks and the test, goes over that cable: memory that hosts share would, on one machine, be
 # shared by these too, so MPI is told to use nothing but TCP. The byte counters of the cable show what went over it.
 set -u
-program="$1"
+program="$(realpath "$1")"
 a="samebits-$$-a" b="samebits-$$-b" net="10.213.$(($$ % 250))"
 folder=""
 
@@ -48,7 +48,7 @@ END
 # shellcheck disable=SC2016 # the inner shell expands them
 run_cases() {
   ip netns exec "$a" unshare --uts sh -c 'hostname "$0"; exec "$@"' "$a" env \
-    SAMEBITS_MPI_HOSTFILE="$folder/hosts" \
+    TMPDIR="$folder" SAMEBITS_MPI_HOSTFILE="$folder/hosts" \
     OMPI_MCA_plm_rsh_agent="$folder/agent" OMPI_MCA_btl=tcp,self OMPI_MCA_btl_tcp_if_include="$net.0/24" \
     OMPI_MCA_oob_tcp_if_include="$net.0/24" OMPI_MCA_pml=ob1 \
     HYDRA_LAUNCHER=ssh HYDRA_LAUNCHER_EXEC="$folder/agent" HYDRA_IFACE=cable UCX_TLS=tcp,self UCX_NET_DEVICES=cable \

@@ -699,7 +699,9 @@ static void wrap_launcher(const Fixture *fixture, const char *lines)
         lines, real);
     const char *path = folder_write(fixture->arena, fixture->folder, "launch", text);
     chmod(path, 0700);
-    setenv("SAMEBITS_MPIRUN", realpath(path, NULL), 1);
+    char *whole = realpath(path, NULL);
+    setenv("SAMEBITS_MPIRUN", whole, 1);
+    free(whole);
 }
 
 static void test_wrong_token(void **state)
