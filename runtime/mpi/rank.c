@@ -613,6 +613,7 @@ static void run_call(const Order *from)
     const Arguments arguments = arguments_of(from);
     WireResult result = {.threads = set_threads(from->call.threads)};
     counts = (Counts){0};
+    polling = false;
     set_phase(WIRE_KERNEL);
     const int64_t begin = nanoseconds();
     result.code = call_kernel(&arguments);
@@ -670,6 +671,7 @@ static void time_calls(WireResult *result, const Arguments *arguments, uint32_t 
 {
     meet(arguments->comm);
     counts.waited = 0;
+    polling = false;
     const int64_t begin = nanoseconds();
     for (uint32_t c = 0; c < calls && result->code == 0; c++) {
         const int64_t waited = counts.waited;

@@ -41,6 +41,9 @@ static Doing doing;
 static Counts counts;
 static PendingRequest pending[REQUEST_LIMIT];
 static int pending_count;
+/* A test that found nothing done began a wait: what lies between it and the next call is waiting, too. */
+static bool polling;
+static int64_t polling_since;
 
 static int64_t nanoseconds(void)
 {
@@ -58,6 +61,7 @@ static void set_phase(int phase)
 static int64_t enter(const char *function, uint64_t peers)
 {
     const int64_t now = nanoseconds();
+    counts.waited += polling ? now - polling_since : 0;
     atomic_store_explicit(&doing.peers, peers, memory_order_relaxed);
     atomic_store_explicit(&doing.since, now, memory_order_relaxed);
     atomic_store_explicit(&doing.function, function, memory_order_release);
@@ -66,7 +70,8 @@ static int64_t enter(const char *function, uint64_t peers)
 
 static int leave(int64_t entered, int error)
 {
-    counts.waited += nanoseconds() - entered;
+    polling_since = nanoseconds();
+    counts.waited += polling_since - entered;
     atomic_store_explicit(&doing.function, NULL, memory_order_relaxed);
     return error;
 }
@@ -258,14 +263,23 @@ COMPLETION(Waitsome, count, request,
            (int count, MPI_Request request[], int *done, int indices[], MPI_Status status[]),
            (count, request, done, indices, status))
 COMPLETION(Test, 1, request, (MPI_Request * request, int *flag, MPI_Status *status), (request, flag, status))
-COMPLETION(Testall, count, request, (int count, MPI_Request request[], int *flag, MPI_Status status[]),
-           (count, request, flag, status))
 COMPLETION(Testany, count, request,
            (int count, MPI_Request request[], int *index, int *flag, MPI_Status *status),
            (count, request, index, flag, status))
 COMPLETION(Testsome, count, request,
            (int count, MPI_Request request[], int *done, int indices[], MPI_Status status[]),
            (count, request, done, indices, status))
+
+int MPI_Testall(int count, MPI_Request request[], int *flag, MPI_Status status[])
+{
+    Before before;
+    keep_before(&before, count, request);
+    const int64_t entered = enter("MPI_Testall", peers_of(before.count, request));
+    const int error = PMPI_Testall(count, request, flag, status);
+    polling = error == MPI_SUCCESS && !*flag;
+    forget_completed(&before, request);
+    return leave(entered, error);
+}
 
 /* ---- collectives ---- */
 

@@ -176,6 +176,49 @@ static void same_bits_on_c_avx2_and_ranks(void **state)
     line_close(&line);
 }
 
+/* One exact change of a generated source, as in the controls. */
+static void edit_source(Line *line, int variant, TextEdit edit)
+{
+    Buffer buffer = {0};
+    const char *path = arena_printf(line->arena, "%s/%s/%s", line->folder, line->family->name,
+                                    line->family->variant[variant].source);
+    const char *why = buffer_read_file(&buffer, path, 1 << 20);
+    assert_null(why);
+    const char *text = text_edit(line->arena, buffer_string(&buffer), &edit, 1, &why);
+    if (!text) {
+        fail_msg("%s", why);
+    }
+    buffer_destroy(&buffer);
+    buffer = (Buffer){0};
+    buffer_append_string(&buffer, text);
+    assert_null(buffer_write_file(&buffer, path));
+    buffer_destroy(&buffer);
+}
+
+/* An odd last node that is not moved up, and messages that hold another number of values than they should. */
+static void mistakes_are_caught(void **state)
+{
+    const AxisOverride override[] = {
+        {"target", "mpi"}, {"tree", "chunk(64, lanes(8), pairwise)"}, {"exchange", "gather, tree"}};
+    Line line;
+    (void)state;
+    skip_without_mpi();
+    line_open(&line, "sum", override, 3);
+    edit_source(&line, 0,
+                (TextEdit){"next = node_risen((Node){next.x >> 1, next.y + 1}, parts);",
+                           "next = (Node){next.x >> 1, next.y + 1};"});
+    edit_source(&line, 1, (TextEdit){"    header.all = values;\n", "    header.all = values + 1;\n"});
+    line.family->controls = 0;
+    line_build(&line, false);
+    json_t *result = line_verify(&line);
+    expect_status(result, 0, "RANKS", "broken");
+    expect_status(result, 1, "RANKS", "broken");
+    expect_status(result, 1, "TREE", "kept");
+    expect_text(text_of(promise_of(result, 1, "RANKS"), "detail"), "the model says");
+    json_decref(result);
+    line_close(&line);
+}
+
 static void no_control_without_ranks(void **state)
 {
     const AxisOverride override[] = {{"target", "c"}, {"tree", "seq"}};
@@ -353,10 +396,15 @@ static void counts_of_rows(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_bits_on_c_avx2_and_ranks), cmocka_unit_test(no_control_without_ranks),
-        cmocka_unit_test(not_tried_without_mpirun),      cmocka_unit_test(counts_of_a_sum),
-        cmocka_unit_test(counts_of_many_rows),           cmocka_unit_test(counts_of_dependent_reductions),
-        cmocka_unit_test(counts_of_a_maximum_and_a_sum), cmocka_unit_test(counts_of_rows),
+        cmocka_unit_test(same_bits_on_c_avx2_and_ranks),
+        cmocka_unit_test(mistakes_are_caught),
+        cmocka_unit_test(no_control_without_ranks),
+        cmocka_unit_test(not_tried_without_mpirun),
+        cmocka_unit_test(counts_of_a_sum),
+        cmocka_unit_test(counts_of_many_rows),
+        cmocka_unit_test(counts_of_dependent_reductions),
+        cmocka_unit_test(counts_of_a_maximum_and_a_sum),
+        cmocka_unit_test(counts_of_rows),
     };
     if (argc < 3) {
         fprintf(stderr, "usage: %s SPECS TEMPLATES\n", argv[0]);
