@@ -163,12 +163,12 @@ static int headers_verdict(const Ranks *ranks)
 {
     const Header *header = ranks->header;
     for (int r = 0; r < ranks->ranks; r++) {
-        if (header[r].status)
-            return (int)header[r].status;
         if (header[r].contract != header[0].contract || header[r].exchange != header[0].exchange)
             return CODE_CONTRACT;
         if (header[r].sizes != header[0].sizes)
             return CODE_SIZES;
+        if (header[r].status)
+            return (int)header[r].status;
         if (header[r].first != (r ? header[r - 1].end : 0))
             return CODE_CUT;
     }
