@@ -35,13 +35,13 @@ $ end
                 row_values(&row, ${arguments}, at + i, ${#levels}, known_at(&call, i, ${#levels}, known));
 $ if has_outputs then
                 if (!call.wide) {
-                    outputs(&row, 0, row.count${output_stream});
+                    outputs(&row, 0, row.count);
                     continue;
                 }
 #pragma omp parallel for schedule(static)
                 for (size_t begin = 0; begin < row.count; begin += ${wide_from}) {
                     const size_t left = row.count - begin;
-                    outputs(&row, begin, begin + (left < ${wide_from} ? left : ${wide_from})${output_stream});
+                    outputs(&row, begin, begin + (left < ${wide_from} ? left : ${wide_from}));
 $ if streams then
                     if (stream)
                         _mm_sfence();
