@@ -43,8 +43,8 @@ bool page_streams(const Speller *speller)
 bool page_turns(const Speller *speller)
 {
     const Plan *plan = speller->plan;
-    return plan->reductions > 0 && plan->axes > 0 && plan->target->width > 1 && !plan->target->gpu &&
-           plan->unit_stride && page_has_outputs(speller);
+    return plan->reductions > 0 && plan->axes > 0 && !plan->target->ranks && plan->target->width > 1 &&
+           !plan->target->gpu && plan->unit_stride && page_has_outputs(speller);
 }
 
 static const char *store_word(Pass pass, bool stream)
