@@ -130,17 +130,21 @@ $ else
 $ end
 }
 
-static inline Part *own_place(const Call *call, size_t items, size_t r, size_t *apart)
+/* Divisions, so not for every row: the next one is mostly in the same tile. */
+static inline void tile_follow(const Call *call, size_t r, Tile *tile)
 {
-    const Tile tile = tile_with(call, r);
-    *apart = tile.rows;
+    if (r - tile->first >= tile->rows)
+        *tile = tile_with(call, r);
+}
+
+static inline Part *own_place(const Call *call, size_t items, size_t r, Tile tile)
+{
     return call->partial + items * tile.first + (r - tile.first);
 }
 
 /* Results of the exchanges before `level`. */
-static inline const float *known_at(const Call *call, size_t r, int level, float *known)
+static inline const float *known_at(const Call *call, size_t r, Tile tile, int level, float *known)
 {
-    const Tile tile = tile_with(call, r);
 $ for k in known do
     if (level > ${k.level})
         known[${k.index}] = call->value[${k.before} * call->rows + ${k.of} * tile.first + ${k.place} * tile.rows + (r - tile.first)];

@@ -97,13 +97,13 @@ static int ranks_wait(Ranks *ranks, MPI_Request *request, int *requests)
             *requests = 0;
             return 0;
         }
-        if (turn % 64 == 0) { /* so long that it may be in vain */
+        if (turn % 256 == 0) { /* so long that it may be in vain */
             const int code = ranks_disagree(ranks);
             if (code)
                 return code;
         }
-        if (turn % 16 == 0)
-            sched_yield(); /* another rank may need this processor */
+        if (turn % 512 == 0)
+            sched_yield(); /* another rank may need this processor; not sooner, or a busy machine takes it away */
     }
     return 0;
 }

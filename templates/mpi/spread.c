@@ -13,14 +13,17 @@ $ end
         call_block(&call, at);
 $ for v in levels do
         const size_t items${v.index} = level${v.index}_items(call.own.range, call.own.parts);
-#pragma omp parallel for schedule(static) if (call.spread)
-        for (size_t i = 0; i < call.rows; i++) {
-            Row row;
-            float known[REDUCTIONS];
-            size_t apart;
-            Part *const to = own_place(&call, items${v.index}, i, &apart);
-            row_values(&row, ${arguments}, at + i, ${v.index}, known_at(&call, i, ${v.index}, known));
-            level${v.index}_own(&row, call.own, to, apart, call.wide);
+#pragma omp parallel if (call.spread)
+        {
+            Tile tile = {0, 0};
+#pragma omp for schedule(static)
+            for (size_t i = 0; i < call.rows; i++) {
+                Row row;
+                float known[REDUCTIONS];
+                tile_follow(&call, i, &tile);
+                row_values(&row, ${arguments}, at + i, ${v.index}, known_at(&call, i, tile, ${v.index}, known));
+                level${v.index}_own(&row, call.own, own_place(&call, items${v.index}, i, tile), tile.rows, call.wide);
+            }
         }
         code = call_exchange(&call, &level${v.index}, ${v.before});
         if (code)
@@ -28,11 +31,13 @@ $ for v in levels do
 $ end
 #pragma omp parallel if (call.spread)
         {
+            Tile tile = {0, 0};
 #pragma omp for schedule(static)${nowait}
             for (size_t i = 0; i < call.rows; i++) {
                 Row row;
                 float known[REDUCTIONS];
-                row_values(&row, ${arguments}, at + i, ${#levels}, known_at(&call, i, ${#levels}, known));
+                tile_follow(&call, i, &tile);
+                row_values(&row, ${arguments}, at + i, ${#levels}, known_at(&call, i, tile, ${#levels}, known));
 $ if has_outputs then
                 if (!call.wide) {
                     outputs(&row, 0, row.count);
