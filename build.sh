@@ -12,6 +12,14 @@ export PATH
 export LC_ALL="${LC_ALL:-C.UTF-8}"
 build="out/build"
 
+# Homebrew keeps two things out of the way of Apple's own: LLVM, whose clang has OpenMP, and libffi's module.
+for kegs in /opt/homebrew/opt /usr/local/opt; do
+  if [ "$(uname -s)" = Darwin ] && [ -d "$kegs/llvm/bin" ]; then
+    export PATH="$kegs/llvm/bin:$PATH"
+    export PKG_CONFIG_PATH="$kegs/libffi/lib/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}"
+  fi
+done
+
 say() { printf '%s\n' "$*"; }
 die() {
   printf 'build.sh: error: %s\n' "$*" >&2
@@ -29,11 +37,14 @@ usage: ./build.sh [command]
   asan            build with the address and undefined-behaviour sanitizers, and every test with it
   format          clang-format on every C file; `format --check` only says what it would change
   lint            clang-tidy on every C file; a warning is an error
+  cross           every C file compiled for macOS and for aarch64, and the program linked as far as that goes from here;
+                  needs Zig's compiler (pip install ziglang), else it is skipped
   packages        only install what is missing
   clean           remove out/
   help            this text
 
-Environment: CC (the compiler of samebits itself, default clang), SAMEBITS_CLANG and SAMEBITS_GCC (compilers of kernels).
+Environment: CC (the compiler of samebits itself, default clang), SAMEBITS_CLANG and SAMEBITS_GCC (compilers of kernels),
+ZIG (the compiler of `cross`, default zig, else python3 -m ziglang).
 `out/bin/samebits --help` lists the rest.
 TEXT
 }
@@ -87,6 +98,7 @@ install_optional() {
   local want=()
   have luac5.4 || want+=(lua5.4)
   have gcc || want+=(gcc)
+  python3 -c 'import numpy' >/dev/null 2>&1 || want+=(python3-numpy)
   have_mpi || want+=($(mpi_packages))
   [ "${#want[@]}" -gt 0 ] || return 0
   if have apt-get && [ -n "$(as_root)" ]; then
@@ -245,6 +257,12 @@ command_lint() {
   say "no warnings"
 }
 
+command_cross() {
+  install_packages
+  build_tool # its list of files and flags, and the sources that it makes
+  tests/cross "$build" out/cross "$@"
+}
+
 main() {
   local name="${1-all}"
   [ $# -eq 0 ] || shift
@@ -254,6 +272,7 @@ main() {
   bench) command_bench "$@" ;;
   build) install_packages && build_tool && say "built out/bin/samebits" ;;
   clean) rm -rf -- out ;;
+  cross) command_cross "$@" ;;
   format) command_format "$@" ;;
   help | --help | -h) usage ;;
   lint) command_lint ;;

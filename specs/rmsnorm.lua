@@ -6,7 +6,7 @@ local scale     = 1 / sqrt(sum(cols, x * x) / cols + eps)
 
 return kernel "rmsnorm" {
   output = { y = (x * scale) * weight },
-  tree   = { chunk(1024, lanes(32), pairwise), lanes(32), chunk(256, lanes(32), { seq, pairwise }) },
+  tree   = { chunk(1024, lanes(32), pairwise), lanes({ 32, 64 }), chunk(256, lanes(32), { seq, pairwise }) },
   target = { "c", "avx2" },
   bench  = {
     shape = {

@@ -50,6 +50,14 @@ static json_t *entry_point(Arena *arena, const Variant *variant, const char *suf
                      role);
 }
 
+/* page_entries.c: long_head */
+static json_t *long_entry_point(Arena *arena, const Variant *variant, const char *suffix, const char *role)
+{
+    json_t *entry = entry_point(arena, variant, suffix, role);
+    json_object_set_new(entry, "extra", json_pack("[s, s]", "row", "workspace"));
+    return entry;
+}
+
 /* How many partials a long row has: the cuts from the row down, each taking the number of items and giving
  * that of parts. */
 static json_t *cuts_of(const Term *tree)
@@ -65,23 +73,22 @@ static void add_long_rows(Arena *arena, const Variant *variant, const Plan *plan
 {
     json_t *kernels = json_object_get(launch, "kernels"), *partials = json_array();
     for (int r = 0; r < plan->reductions; r++) {
-        json_t *part = entry_point(arena, variant, arena_printf(arena, "_part%d", r), "part");
-        json_t *join = entry_point(arena, variant, arena_printf(arena, "_join%d", r), "join");
+        json_t *part = long_entry_point(arena, variant, arena_printf(arena, "_part%d", r), "part");
+        json_t *join = long_entry_point(arena, variant, arena_printf(arena, "_join%d", r), "join");
         json_object_set_new(part, "reduction", json_integer(r));
         json_object_set_new(join, "reduction", json_integer(r));
         json_array_append_new(kernels, part);
         json_array_append_new(kernels, join);
         json_array_append_new(partials, cuts_of(plan->reduction[r].tree));
     }
-    json_array_append_new(kernels, entry_point(arena, variant, "_output", "output"));
+    json_array_append_new(kernels, long_entry_point(arena, variant, "_output", "output"));
     json_object_set_new(launch, "workspace",
                         json_pack("{s:s, s:i, s:o}", "type", page_wide_state(plan) ? "double" : "float",
-                                  "values", 16, "partials", partials));
+                                  "values", PAGE_LONG_VALUES, "partials", partials));
 }
 
-/* Entry points; which threads share a row is schedule and changes no bit. rows: a block per row; warps: a
- * warp per row; part, join (one block) and output: one long row over many blocks, in this order, with the
- * row's number and the workspace as last arguments. */
+/* Entry points, as docs/devices.md describes them; which threads share a row is schedule and changes no bit.
+ */
 static json_t *gpu_launch(Arena *arena, const Variant *variant)
 {
     const char *why = NULL;

@@ -29,7 +29,8 @@ typedef struct BaselineBuild {
 extern const BaselineBuild baseline_rows[];
 extern const int baseline_count;
 
-/* out/<family>/build.ninja: one rule per build row, one shared object per variant and build row below
+/* out/<family>/build.ninja: one rule per build row, a precompiled header per clang row and vector target
+ * that several variants share, one shared object per variant and build row below
  * obj/<build>/<id>.so; the controls on row 0; the baselines. Independent of machine and date. Called by
  * `generate`. Returns NULL or why. */
 const char *build_write_ninja(const Family *family, const char *out_dir);

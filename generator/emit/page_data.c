@@ -527,14 +527,9 @@ static json_t *kernel_lines(Speller *speller)
 /* What row_values() is told besides the operator's own arguments. */
 static void set_extras(Speller *speller, json_t *data)
 {
-    Arena *arena = speller->arena;
-    const char *parts = page_uses_auto_parts(speller->plan) ? ", size_t auto_parts" : "";
-    const char *give_parts = *parts ? ", auto_parts" : "";
-    const char *stream = page_streams(speller) ? ", int stream" : "",
-               *give_stream = *stream ? ", stream" : "";
-    set(data, "extra_params", arena_printf(arena, "%s%s", stream, parts));
-    set(data, "extra", arena_printf(arena, "%s%s", give_stream, give_parts));
-    set(data, "output_stream", give_stream);
+    bool parts = page_uses_auto_parts(speller->plan);
+    set(data, "extra_params", parts ? ", size_t auto_parts" : "");
+    set(data, "extra", parts ? ", auto_parts" : "");
 }
 
 /* Short rows go several at a time: while one's last roundings (fold, division, square root) are under way,
@@ -544,9 +539,12 @@ static const char *rows_at_once(Speller *speller)
 {
     if (!page_has_outputs(speller) || !speller->plan->reductions)
         return "1";
-    const char *axis = axis_name(speller);
-    return arena_printf(speller->arena, "rows_in_all < %d || %s > %d ? 1 : %s > %d ? 2 : %d", PAGE_MANY_ROWS,
-                        axis, PAGE_SHORT_ROW, axis, PAGE_SHORT_ROW / 2, PAGE_ROWS_AT_ONCE);
+    const char *axis = axis_name(speller), *streamed = "";
+    if (page_streams(speller))
+        streamed = arena_printf(speller->arena, "stream ? (%s > %d ? 1 : %d) : ", axis, PAGE_STREAMED_ROW,
+                                PAGE_ROWS_AT_ONCE);
+    return arena_printf(speller->arena, "%srows_in_all < %d || %s > %d ? 1 : %s > %d ? 2 : %d", streamed,
+                        PAGE_MANY_ROWS, axis, PAGE_SHORT_ROW, axis, PAGE_SHORT_ROW / 2, PAGE_ROWS_AT_ONCE);
 }
 
 static const char *extra_arguments(const Plan *plan)
@@ -564,8 +562,6 @@ static void add_kernel(Speller *speller, json_t *data, Signature signature, json
     bool wide = shares_rows(speller) && plan->axis >= 0;
     void_unused(speller, rows, signature.arguments);
     void_unused(speller, rows, extra_arguments(plan));
-    if (page_streams(speller) && !page_spreads(plan))
-        void_unused(speller, rows, "stream");
     json_object_set_new(data, "row_lines", rows);
     json_object_set_new(data, "kernel_lines", kernel_lines(speller));
     set(data, "signature", signature.parameters);
@@ -574,11 +570,15 @@ static void add_kernel(Speller *speller, json_t *data, Signature signature, json
     set_flag(data, "wide", wide);
     set_flag(data, "streams", page_streams(speller));
     set_extras(speller, data);
+    set(data, "row_size", plan->axis >= 0 ? axis_name(speller) : "1");
     set(data, "wide_when",
         wide ? arena_printf(arena, "rows_in_all < (size_t)omp_get_max_threads() && %s >= %d",
                             axis_name(speller), PAGE_WIDE_FROM)
              : "0");
     set_flag(data, "rows_in_parallel", !serial_rows);
+    set_flag(data, "turns", page_turns(speller) && !serial_rows);
+    set(data, "turns_when",
+        plan->axis >= 0 ? arena_printf(arena, "%s > %d", axis_name(speller), PAGE_TURNED_ROW) : "0");
     set(data, "rows_at_once", rows_at_once(speller));
     json_object_set_new(data, "rows_at_once_most", json_integer(PAGE_ROWS_AT_ONCE));
     json_object_set_new(data, "wide_from", json_integer(PAGE_WIDE_FROM));

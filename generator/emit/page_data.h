@@ -48,6 +48,7 @@ const char *page_item(Speller *speller, const PlanReduction *reduction, const Pl
 const PlanNode *page_wide_fold(const PlanReduction *reduction);
 
 bool page_streams(const Speller *speller); /* outputs can be stored around the cache */
+bool page_turns(const Speller *speller);   /* rows can be written from either end */
 bool page_uses_auto_parts(const Plan *plan);
 bool page_reads_in_outputs(Speller *speller, const Expr *input); /* the last pass reads this input */
 bool page_has_outputs(const Speller *speller);                   /* some output varies along the axis */
@@ -64,7 +65,10 @@ enum {
     PAGE_ROWS_AT_ONCE = 4,
     PAGE_SHORT_ROW = 1024,
     PAGE_MANY_ROWS = 64,
+    PAGE_TURNED_ROW = 3072,
+    PAGE_STREAMED_ROW = 32768,
     PAGE_PANEL = 4096,
+    PAGE_LONG_VALUES = 16, /* places of the workspace for reductions' values */
     PAGE_BLOCK_PANEL = 1024,
     PAGE_CLASSES = 64,
     PAGE_WIDE_FROM = 65536,

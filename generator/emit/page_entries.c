@@ -97,7 +97,7 @@ static json_t *entry(Speller *speller, const char *name, bool wide, const char *
 
 /* ---- long rows ---- */
 
-enum { VALUES = 16 }; /* places of the workspace for reductions' values */
+_Static_assert((int)PAGE_LONG_VALUES >= (int)PLAN_REDUCTIONS, "each reduction has a place for its value");
 
 bool page_has_long_rows(const Plan *plan)
 {
@@ -134,7 +134,7 @@ static void add_long_reduction(Speller *speller, const char *symbol, int index, 
     json_object_set_new(record, "join_lines", entry_lines(speller, shares));
     const char *partials =
         words_spell(arena, speller->scalar, "partials_param", page_part_type(speller), NULL, NULL);
-    set(record, "partials", arena_printf(arena, "%s = workspace + %d;", partials, VALUES));
+    set(record, "partials", arena_printf(arena, "%s = workspace + %d;", partials, PAGE_LONG_VALUES));
 }
 
 void page_add_long_rows(Speller *speller, const char *symbol, json_t *data)
@@ -146,7 +146,7 @@ void page_add_long_rows(Speller *speller, const char *symbol, json_t *data)
     for (int r = 0; r < speller->plan->reductions; r++)
         add_long_reduction(speller, symbol, r,
                            json_array_get(json_object_get(data, "reductions"), (size_t)r));
-    json_object_set_new(data, "values", json_integer(VALUES));
+    json_object_set_new(data, "values", json_integer(PAGE_LONG_VALUES));
     set(data, "long_arguments", head_of(speller).arguments);
     set(data, "no_part", part_argument(speller, false));
     set(data, "output_head", long_head(speller, arena_printf(speller->arena, "%s_output", symbol)));

@@ -36,6 +36,17 @@ bool page_streams(const Speller *speller)
            !plan->target->gpu && plan->unit_stride && varying_outputs(speller) == 1;
 }
 
+/* A row longer than half of the first cache is partly gone from it when its outputs are computed. Every other
+ * row is written from its end, which was read last; a weight is then met again where the row before left it
+ * (measured on Zen 4: rmsnorm of 64 x 4096 2 % and of 32 x 16384 4 % faster, layernorm 6 and 3 %; always from
+ * the end: 2 % slower; rows of 2048, which stay: 5 % slower). */
+bool page_turns(const Speller *speller)
+{
+    const Plan *plan = speller->plan;
+    return plan->reductions > 0 && plan->axis >= 0 && plan->target->width > 1 && !plan->target->gpu &&
+           plan->unit_stride && page_has_outputs(speller);
+}
+
 static const char *store_word(Pass pass, bool stream)
 {
     return pass.live ? "store_live" : stream ? "store_stream" : "store";
@@ -144,20 +155,26 @@ static json_t *unrolled_calls(Speller *speller, const json_t *reads)
     return lines;
 }
 
-enum { CACHE_LINE = 16 }; /* binary32 elements */
+enum { CACHE_LINE = 16, BLOCK = 2 * CACHE_LINE }; /* binary32 elements */
 
-/* Stores around the cache, one line of it at a time. */
+/* One block, stored around the cache. */
 static json_t *stream_calls(Speller *speller, const json_t *reads)
 {
     json_t *lines = json_array();
-    for (int at = 0; at < CACHE_LINE; at += speller->plan->target->width) {
+    for (int at = 0; at < BLOCK; at += speller->plan->target->width) {
         const char *index = at ? arena_printf(speller->arena, "i + %d", at) : "i";
         spell_line(lines, vector_call(speller, stream, reads, index, NULL), 0);
     }
     return lines;
 }
 
-/* Inputs that have other values in the next row, which lies one row's length ahead. */
+/* Stores around the cache are what bounds these kernels, and every line that comes from the second cache
+ * meanwhile delays them. So rows go by fours, a block of 32 elements at a time: what they share is read once
+ * into the first cache, and reading ahead leaves the first cache alone. Measured, out of cache on two threads
+ * (Zen 4, clang 14): rmsnorm 1.1 to 1.4 times, layernorm 1.2 to 1.3 times as fast as a row at a time; blocks
+ * of 16 or 64, two or eight rows, and storing a row while the next is reduced were all slower. */
+
+/* Inputs that have other values in the next rows, which lie as many rows' lengths ahead. */
 static json_t *prefetches(Speller *speller)
 {
     const Plan *plan = speller->plan;
@@ -167,12 +184,16 @@ static json_t *prefetches(Speller *speller)
         if (expr->kind != EXPR_INPUT || !plan->reached[i] || !spell_varies(speller, expr))
             continue;
         const Tensor *input = &plan->op->input[expr->index];
-        if (input->rank > 1 && page_reads_in_outputs(speller, expr))
-            spell_line(lines,
-                       words_spell(speller->arena, speller->vector, "prefetch",
-                                   spell_name(speller, input->name), "i + row->count", NULL),
-                       0);
+        if (input->rank <= 1 || !page_reads_in_outputs(speller, expr))
+            continue;
+        const char *from = arena_printf(speller->arena, "first_row->%s", spell_name(speller, input->name));
+        for (int at = 0; at < BLOCK; at += CACHE_LINE) {
+            const char *place = at ? arena_printf(speller->arena, "ahead + %d", at) : "ahead";
+            spell_line(lines, words_spell(speller->arena, speller->vector, "prefetch", from, place, NULL), 0);
+        }
     }
+    if (json_array_size(lines) == 0)
+        spell_line(lines, "(void)first_row, (void)ahead; /* every row reads the same */", 0);
     return lines;
 }
 
@@ -189,10 +210,8 @@ static void add_vector_lines(Speller *speller, json_t *record, const json_t *rea
     set(record, "tail",
         vector_call(speller, live, reads, "i",
                     words_spell(arena, speller->vector, "live", "last - i", NULL, NULL)));
-    set(record, "head",
-        vector_call(speller, live, reads, "i",
-                    words_spell(arena, speller->vector, "live", "head", NULL, NULL)));
     json_object_set_new(record, "line", json_integer(CACHE_LINE));
+    json_object_set_new(record, "stream_block", json_integer(BLOCK));
     json_object_set_new(record, "ahead", prefetches(speller));
     json_object_set_new(record, "stream", stream_calls(speller, reads));
     set(record, "pointer", spell_name(speller, first_varying_output(speller)->name));
@@ -206,7 +225,6 @@ json_t *page_outputs(Speller *speller)
     json_t *record = json_object(), *reads = output_reads(speller, pass);
     json_object_set_new(record, "vector", json_boolean(vector));
     json_object_set_new(record, "streams", json_boolean(page_streams(speller)));
-    set(record, "stream_param", page_streams(speller) ? ", int stream" : "");
     json_object_set_new(record, "locals", page_locals(speller->arena, reads));
     if (vector)
         add_vector_lines(speller, record, reads);

@@ -244,6 +244,12 @@ static void add_node(NodeList *list, const PlanNode *node)
 
 /* ---- one long row shared by all threads ---- */
 
+/* The folds that cpu/wide.c and gpu/block.c know how to share; a row folded by another is one thread's. */
+static bool threads_can_share(TermKind fold)
+{
+    return fold == TERM_HALVING || fold == TERM_PAIRWISE || fold == TERM_SEQ;
+}
+
 const PlanNode *page_wide_fold(const PlanReduction *reduction)
 {
     const PlanNode *node = reduction->root;
@@ -251,7 +257,7 @@ const PlanNode *page_wide_fold(const PlanReduction *reduction)
         return NULL;
     while (node->kind == PLAN_CUT)
         node = node->outer;
-    return node->kind == PLAN_FOLD && node->term->kind != TERM_COMPLETION ? node : NULL;
+    return node->kind == PLAN_FOLD && threads_can_share(node->term->kind) ? node : NULL;
 }
 
 static json_t *wide_spans(Speller *speller, const PlanReduction *reduction)

@@ -4,6 +4,7 @@
 #include "emit/baseline.h"
 #include "emit/emit.h"
 #include "emit/page_data.h"
+#include "platform/platform.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -16,18 +17,15 @@ enum { TEMPLATE_LIMIT = 1 << 20 };
 
 static const char *folder_beside_program(Arena *arena)
 {
-    char path[4096];
-    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (size <= 0)
-        return "templates";
-    path[size] = 0;
-    for (int up = 0; up < 3; up++) { /* <root>/out/bin/samebits */
-        char *slash = strrchr(path, '/');
-        if (!slash)
+    const char *root = platform_program_folder(arena);
+    size_t size = root ? strlen(root) : 0;
+    for (int up = 0; up < 2; up++) { /* <root>/out/bin */
+        while (size > 0 && root[size - 1] != '/')
+            size--;
+        if (size-- == 0)
             return "templates";
-        *slash = 0;
     }
-    return arena_printf(arena, "%s/templates", path);
+    return arena_printf(arena, "%.*s/templates", (int)size, root);
 }
 
 const char *emit_template_folder(Arena *arena)

@@ -9,16 +9,18 @@
 
 /* Names that generated sources use themselves: locals, functions, types, and what they call. */
 static const char *const generated_names[] = {
-    "F64x8",  "INFINITY", "Row",     "Span",       "call",        "code",      "comm",        "known",
-    "words",  "acc",      "at",      "at_once",    "auto_parts",  "base",      "begin",       "bits_of",
-    "carry",  "chunk_at", "classes", "count",      "depth",       "double",    "end",         "fabsf",
-    "first",  "float_of", "fma",     "fmaf",       "group",       "groups",    "apart",       "half",
-    "thread", "device",   "kernel",  "constant",   "threadgroup", "uint",      "ushort",      "ulong",
-    "bool",   "vec",      "own",     "sharers",    "head",        "i",         "int32_t",     "isunordered",
-    "items",  "k",        "kept",    "l",          "lane",        "lane_at",   "lanes_below", "last",
-    "left",   "level",    "live",    "memcpy",     "one_row",     "outputs",   "p",           "part",
-    "parts",  "r",        "row",     "row_values", "rows_in_all", "s",         "size_t",      "span_of",
-    "sqrtf",  "stack",    "step",    "stream",     "uint32_t",    "uintptr_t", "wide",        NULL};
+    "F64x8",   "INFINITY",   "Row",        "Span",        "acc",      "ahead",     "at",
+    "at_once", "auto_parts", "base",       "begin",       "bits_of",  "carry",     "chunk_at",
+    "classes", "common",     "count",      "depth",       "double",   "end",       "fabsf",
+    "first",   "first_row",  "float_of",   "fma",         "fmaf",     "group",     "groups",
+    "apart",   "half",       "thread",     "device",      "kernel",   "constant",  "threadgroup",
+    "uint",    "ushort",     "ulong",      "bool",        "vec",      "own",       "sharers",
+    "head",    "i",          "int32_t",    "isunordered", "items",    "k",         "kept",
+    "l",       "lane",       "lane_at",    "lanes_below", "last",     "left",      "level",
+    "live",    "memcpy",     "one_row",    "outputs",     "p",        "part",      "parts",
+    "r",       "row",        "row_values", "rows_in_all", "s",        "size_t",    "span_of",
+    "sqrtf",   "stack",      "step",       "stream",      "uint32_t", "uintptr_t", "wide",
+    "call",    "code",       "comm",       "known",       "words",    NULL};
 
 static bool begins_with_one_of(const char *name, const char *const *prefixes)
 {
@@ -63,9 +65,9 @@ static bool names_a_reduction(const char *name)
 
 static bool is_generated(const char *name)
 {
-    static const char *const prefixes[] = {"_",        "at_",     "f64x8_", "max_",     "maximum",
-                                           "min_",     "minimum", "omp_",   "outputs8", "samebits",
-                                           "size_of_", "sum_",    NULL};
+    static const char *const prefixes[] = {"_",        "at_",      "f64x8_", "max_",     "maximum",
+                                           "min_",     "minimum",  "omp_",   "outputs_", "outputs8",
+                                           "samebits", "size_of_", "sum_",   NULL};
     static const char *const suffixes[] = {"_f32", "_f32x8", "_part", "_step", "_user", "_wide", NULL};
     for (int i = 0; generated_names[i]; i++)
         if (!strcmp(name, generated_names[i]))

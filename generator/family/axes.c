@@ -104,6 +104,14 @@ static bool add_dtype(AxisValues *values, Diagnostics *diagnostics, Location whe
     return report_unknown(diagnostics, where, AXIS_DTYPE, text, names);
 }
 
+static bool report_unknown_target(Diagnostics *diagnostics, Location where, const char *text)
+{
+    const char **names = ARENA_ARRAY(diagnostics->arena, const char *, (size_t)target_count + 1);
+    for (int i = 0; i < target_count; i++)
+        names[i] = target_rows[i].name;
+    return report_unknown(diagnostics, where, AXIS_TARGET, text, names);
+}
+
 static bool add_exchange(AxisValues *values, Diagnostics *diagnostics, Location where, const char *text)
 {
     for (int e = 0; exchange_names[e]; e++) {
@@ -120,7 +128,7 @@ static bool add_target(AxisValues *values, Diagnostics *diagnostics, Location wh
     const Target *target = target_named(text);
     const char *name = target ? target->name : target_planned(text);
     if (!name) {
-        return report_unknown(diagnostics, where, AXIS_TARGET, text, target_names);
+        return report_unknown_target(diagnostics, where, text);
     }
     values->target[values->count[AXIS_TARGET]++] = (TargetChoice){name, target};
     return true;

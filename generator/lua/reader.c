@@ -3,6 +3,7 @@
 
 #include "lua/sandbox.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,6 +163,8 @@ const char *reader_describe(lua_State *state, int index)
     case LUA_TNUMBER:
         return lua_isinteger(state, index)
                    ? arena_printf(reader->arena, "the number %lld", (long long)lua_tointeger(state, index))
+               : isnan(lua_tonumber(state, index))
+                   ? "not a number (0 / 0)"
                    : arena_printf(reader->arena, "the number %.14g", lua_tonumber(state, index));
     case LUA_TSTRING:
         return describe_string(reader, lua_tostring(state, index));

@@ -253,10 +253,11 @@ static void report(Sandbox *sandbox, Diagnostics *diagnostics, int status)
     lua_State *state = sandbox->state;
     int top = lua_gettop(state);
     if (status == LUA_ERRMEM)
-        diagnostics_error(
-            diagnostics, (Location){.file = sandbox->file, .line = sandbox->line},
-            "out of memory: a program here may hold %d MiB; make fewer or smaller tables and strings",
-            SANDBOX_MEMORY_LIMIT >> 20);
+        diagnostics_error(diagnostics, (Location){.file = sandbox->file, .line = sandbox->line},
+                          "out of memory: a program here may hold %d MiB; make fewer or smaller tables and "
+                          "strings, and end "
+                          "every recursion",
+                          SANDBOX_MEMORY_LIMIT >> 20);
     else if (lua_type(state, -1) == LUA_TSTRING)
         report_text(sandbox, diagnostics, lua_tostring(state, -1));
     else if (lua_touserdata(state, -1) != sandbox)

@@ -80,9 +80,10 @@ static bool read_size(lua_State *state, Location where, const TermRow *row, Size
         diagnostics_error(reader->diagnostics, where,
                           "the size in %s is %s%s; write a whole number, 1 or more", row->usage,
                           reader_describe(state, -1),
-                          !number      ? ""
-                          : is_integer ? ", which is negative"
-                                       : ", which is no whole number");
+                          !number                          ? ""
+                          : is_integer                     ? ", which is negative"
+                          : lua_tonumber(state, -1) > 1e15 ? ", which is too large"
+                                                           : ", which is no whole number");
     }
     return false;
 }

@@ -5,6 +5,7 @@
  * term_walk does what docs/contract.md says. They share the forest, nothing else. */
 #include "plan/plan.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -109,8 +110,13 @@ static int replay_node(Replay replay, const PlanNode *node);
 
 static uint64_t part_size(const PlanNode *cut, Span span)
 {
-    uint64_t parts = cut->term->size ? cut->term->size : AUTO_PARTS;
-    return cut->term->kind == TERM_CHUNK ? cut->term->size : (span.count + parts - 1) / parts;
+    const uint64_t size = cut->term->size;
+    if (cut->term->kind == TERM_CHUNK) {
+        assert(size > 0); /* terms are checked when they are made; only split(auto) has no size */
+        return size;
+    }
+    const uint64_t parts = size ? size : AUTO_PARTS;
+    return (span.count + parts - 1) / parts;
 }
 
 static Span part_at(const PlanNode *cut, Span span, uint64_t part)
@@ -193,6 +199,7 @@ static int replay_fold(const Replay *replay, const PlanNode *node)
         return replay_pairwise(replay, node, span);
     if (node->term->kind == TERM_HALVING)
         return replay_halving(replay, node, span);
+    assert(node->term->kind == TERM_SEQ || node->term->kind == TERM_COMPLETION);
     return replay_seq(replay, node, span);
 }
 

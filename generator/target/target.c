@@ -41,10 +41,9 @@ const Target target_rows[] = {
      .ranks = true},
 };
 const int target_count = sizeof target_rows / sizeof *target_rows;
-const char *const target_names[] = {"avx2", "c", "cuda", "metal", "mpi", NULL};
 
 /* Targets that samebits is to have and this version has not: asking for one is no mistake. */
-static const char *const planned_names[] = {"avx512", "neon", NULL};
+const char *const target_planned_names[] = {"avx512", "neon", NULL};
 
 const Target *target_named(const char *name)
 {
@@ -58,9 +57,9 @@ const Target *target_named(const char *name)
 
 const char *target_planned(const char *name)
 {
-    for (int i = 0; planned_names[i]; i++) {
-        if (strcmp(planned_names[i], name) == 0) {
-            return planned_names[i];
+    for (int i = 0; target_planned_names[i]; i++) {
+        if (strcmp(target_planned_names[i], name) == 0) {
+            return target_planned_names[i];
         }
     }
     return NULL;

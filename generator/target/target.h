@@ -22,9 +22,9 @@ typedef struct Target {
 extern const Target target_rows[];
 extern const int target_count;
 const Target *target_named(const char *name);
-extern const char *const target_names[]; /* ends with NULL */
 
-/* The name itself when it is a target of a later version ("cuda"), else NULL. */
+extern const char *const target_planned_names[]; /* of later versions; ends with NULL */
+/* The name itself when it is a target of a later version ("avx512"), else NULL. */
 const char *target_planned(const char *name);
 
 /* NULL when this machine can run it, else why not. */

@@ -111,7 +111,7 @@ uint64_t layout_count(const Term *term, uint64_t leaves, uint64_t auto_parts)
         return 1;
     }
     if (!term->inner) {
-        return term->kind == TERM_PAIRWISE || term->kind == TERM_HALVING ? limited(leaves) : 1;
+        return term->kind == TERM_SEQ || term->kind == TERM_COMPLETION ? 1 : limited(leaves);
     }
     const Division division = division_of(term, leaves, auto_parts);
     return limited(count_parts(layout_count, term->inner, division, leaves, 0, division.parts, auto_parts) +

@@ -24,7 +24,7 @@ static int reduce(const Walker *walker, const Term *term, Items items);
 
 static int *handles_alloc(uint64_t count)
 {
-    int *handles = count <= SIZE_MAX ? reallocarray(NULL, (size_t)count, sizeof *handles) : NULL;
+    int *handles = count <= SIZE_MAX / sizeof *handles ? malloc((size_t)count * sizeof *handles) : NULL;
     if (!handles) {
         arena_out_of_memory();
     }

@@ -64,7 +64,10 @@ static void words_over_leaves(Buffer *out, const Term *term)
         buffer_append_string(out, "each leaf steps into a start of its own and these ");
         words_over_results(out, term, 0);
         return;
-    default:
+    case TERM_CHUNK:
+    case TERM_LANES:
+    case TERM_SPLIT:
+    case TERM_KINDS:
         break;
     }
     words_for_division(out, term, "leaf", "leaves");
@@ -90,7 +93,10 @@ static void words_over_results(Buffer *out, const Term *term, uint64_t count)
     case TERM_HALVING:
         words_for_halving(out, count);
         return;
-    default:
+    case TERM_CHUNK:
+    case TERM_LANES:
+    case TERM_SPLIT:
+    case TERM_KINDS:
         break;
     }
     buffer_append_string(out, "are divided again (");

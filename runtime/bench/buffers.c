@@ -67,8 +67,12 @@ bool task_is_copy_like(const Operator *op, const Shape *shape)
     return op->inputs > 0 && op->outputs > 0 && 2.0 * work.bytes_out >= work.bytes_in;
 }
 
+/* A device copies the first input whatever the operator writes: its bandwidth is what times are held against.
+ */
 static size_t copied_bytes(const BenchTask *task)
 {
+    if (task->device != NULL)
+        return tensor_bytes(&task->op->input[0], &task->shape);
     size_t from = tensor_bytes(&task->op->input[0], &task->shape),
            to = tensor_bytes(&task->op->output[0], &task->shape);
     return from < to ? from : to;

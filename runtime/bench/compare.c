@@ -77,6 +77,20 @@ static const Operator *operator_of(const Comparison *comparison)
     return comparison->family->op;
 }
 
+static const char *describe_data(Arena *arena, const Comparison *comparison)
+{
+    const Operator *op = operator_of(comparison);
+    const char *sizes = "";
+    for (int d = 0; d < op->dims; d++)
+        sizes = arena_printf(arena, "%s%s%s = %zu", sizes, d > 0 ? ", " : "", op->dim[d],
+                             comparison->shape.size[d]);
+    return arena_printf(arena, "%s; %s.", sizes,
+                        comparison->data == INPUT_MIXED
+                            ? "values of mixed magnitude: a quarter times 10, half as they are, a quarter "
+                              "times 0.1"
+                            : "normally distributed values");
+}
+
 static CallData create_call(Arena *arena, const Operator *op, Shape shape, InputKind data)
 {
     CallData call = {.shape = shape};
@@ -324,11 +338,12 @@ static json_t *compare_methods(Arena *arena, Comparison *comparison, const Pass 
     }
     if (pass != NULL)
         set_gains(arena, comparison, pass, fact, facts);
-    const char *note =
-        arena_printf(arena,
-                     "differences are absolute; run to run: the largest over %d more calls, half of "
-                     "them with %d threads, half with %d",
-                     RUNS, comparison->threads, comparison->threads * CROWD);
+    const char *note = arena_printf(
+        arena,
+        "%s Differences are absolute. Run to run: the largest over %d more calls, half of "
+        "them with %d threads, half with %d. Ulps: of these data, against the correctly "
+        "rounded result.",
+        describe_data(arena, comparison), RUNS, comparison->threads, comparison->threads * CROWD);
     return json_pack("{s:s, s:s, s:o, s:s}", "kind", "methods", "difference", note, "rows", rows,
                      "recommendation", compare_recommend(arena, fact, facts));
 }
@@ -398,13 +413,13 @@ const char *compare_recommend(Arena *arena, const MethodFact *fact, int facts)
     if (best != fastest)
         rank =
             arena_printf(arena,
-                         "it is as fast as the fastest ('%s', %.1f us; less than 1 %% apart) and nearer to "
+                         "it is as fast as the fastest ('%s', %.1f µs; less than 1 %% apart) and nearer to "
                          "the exact result (%.2f against %.2f ulps)",
                          fastest->label, fastest->time_ns / 1e3, best->max_ulps, fastest->max_ulps);
     const char *text =
         arena_printf(arena,
                      "Use '%s': among the methods that give the same bits on every run and lose no more than "
-                     "half an ulp to '%s' (%.2f ulps) %s: %.1f us, %.2f ulps at most.",
+                     "half an ulp to '%s' (%.2f ulps) %s: %.1f µs, %.2f ulps at most.",
                      best->label, fact[0].label, fact[0].max_ulps, rank, best->time_ns / 1e3, best->max_ulps);
     if (chosen != 0 && !isnan(fact[0].time_ns))
         text = arena_printf(arena, "%s '%s' takes %.2f times as long.", text, fact[0].label,
@@ -513,8 +528,11 @@ static json_t *compare_batches(Arena *arena, const Comparison *comparison)
                 failures, json_pack("{s:s, s:s}", "what", method_label(arena, comparison, m), "why", why));
     }
     return json_pack("{s:s, s:s, s:o, s:o, s:s}", "kind", "batch", "difference",
-                     "absolute; the first item's rows alone against the same rows inside the batch", "rows",
-                     rows, "failures", failures, "finding", compare_find_batch(arena, fact, facts));
+                     arena_printf(arena,
+                                  "%s The first item's rows alone against the same rows inside a batch of "
+                                  "so many; differences are absolute.",
+                                  describe_data(arena, comparison)),
+                     "rows", rows, "failures", failures, "finding", compare_find_batch(arena, fact, facts));
 }
 
 static bool is_first_of_label(const BatchFact *fact, int i)

@@ -8,6 +8,7 @@
 #include "array/inputs.h"
 #include "bench/memory.h"
 #include "family/family.h"
+#include "gpu/gpu.h"
 
 typedef enum EntryKind {
     ENTRY_VARIANT,  /* a kernel of this project */
@@ -21,13 +22,20 @@ const char *entry_kind_name(EntryKind kind);
 typedef struct BenchEntry {
     EntryKind kind;
     const char *id;
-    const char *label;  /* for people; NULL: the id */
-    const char *path;   /* shared object; for a peer its program */
-    const char *symbol; /* function; for a peer the problem, "softmax" */
-    MemoryKind memory;  /* ENTRY_MEMORY only */
-    const Term *tree;   /* NULL when it has none */
-    int twin;           /* ENTRY_CONTROL: the entry that this one repeats */
+    const char *label;    /* for people; NULL: the id */
+    const char *path;     /* shared object; for a peer its program */
+    const char *symbol;   /* function; for a peer the problem, "softmax" */
+    MemoryKind memory;    /* ENTRY_MEMORY only */
+    const Term *tree;     /* NULL when it has none */
+    int twin;             /* ENTRY_CONTROL: the entry that this one repeats */
+    const Launch *launch; /* on a device: `path` is then PTX or Metal source */
 } BenchEntry;
+
+/* What the entries of a task run on, when it is not this processor. */
+typedef struct BenchDevice {
+    GpuInfo info;
+    uint32_t parallel_dims; /* of the task's operator */
+} BenchDevice;
 
 /* One shape to be timed. entry[baseline] is what others are compared with; baseline_again is its second copy.
  */
@@ -38,6 +46,7 @@ typedef struct BenchTask {
     const BenchEntry *entry;
     int entries;
     int baseline, baseline_again;
+    const BenchDevice *device; /* NULL: this processor */
     int threads;
     size_t cache_bytes;
     double clock_tick_ns;

@@ -9,28 +9,6 @@
 
 enum { EXTRA_ENTRIES = 16 }; /* baselines, their second copies, the control, a peer, memory */
 
-static void skip(LineUp *line_up, const char *what, const char *why)
-{
-    json_array_append_new(line_up->skipped, json_pack("{s:s, s:s}", "what", what, "why", why));
-}
-
-static int add(LineUp *line_up, BenchEntry entry, const Variant *variant)
-{
-    line_up->entry[line_up->entries] = entry;
-    line_up->variant[line_up->entries] = variant;
-    return line_up->entries++;
-}
-
-static int add_second_copy(Arena *arena, LineUp *line_up, int twin)
-{
-    BenchEntry entry = line_up->entry[twin];
-    entry.kind = ENTRY_CONTROL;
-    entry.twin = twin;
-    entry.label = arena_printf(arena, "%s, entered again", entry.label ? entry.label : entry.id);
-    entry.id = arena_printf(arena, "%s-again", entry.id);
-    return add(line_up, entry, NULL);
-}
-
 /* ---- baselines ------------------------------------------------------------------------------------- */
 
 static bool uses_vector_functions(const Operator *op)
@@ -69,24 +47,24 @@ static int add_baseline(Arena *arena, LineUp *line_up, const Family *family, con
     entry.path = build_baseline_path(arena, family, out_dir, build);
     entry.symbol = arena_printf(arena, "samebits_baseline_%s", family->op->name);
     if (access(entry.path, R_OK) != 0) {
-        skip(line_up, row->id, arena_printf(arena, "%s was not built", entry.path));
+        line_up_skip(line_up, row->id, arena_printf(arena, "%s was not built", entry.path));
         return -1;
     }
-    return add(line_up, entry, NULL);
+    return line_up_add(line_up, entry, NULL);
 }
 
 static void add_baselines(Arena *arena, LineUp *line_up, const Family *family, const char *out_dir)
 {
     line_up->baseline = add_baseline(arena, line_up, family, out_dir, &baseline_entries[0]);
     if (line_up->baseline >= 0)
-        line_up->baseline_again = add_second_copy(arena, line_up, line_up->baseline);
+        line_up->baseline_again = line_up_add_second_copy(arena, line_up, line_up->baseline);
     for (size_t i = 1; i < sizeof baseline_entries / sizeof *baseline_entries; i++)
         add_baseline(arena, line_up, family, out_dir, &baseline_entries[i]);
 }
 
 /* ---- variants ---------------------------------------------------------------------------------------- */
 
-static const json_t *find_verified(const json_t *verify, const char *id)
+const json_t *line_up_find_verified(const json_t *verify, const char *id)
 {
     size_t index;
     const json_t *variant;
@@ -100,11 +78,11 @@ static const json_t *find_verified(const json_t *verify, const char *id)
 }
 
 /* NULL when verification found nothing against it. */
-static const char *why_not_verified(Arena *arena, const json_t *verify, const char *id)
+const char *line_up_why_not_verified(Arena *arena, const json_t *verify, const char *id)
 {
     if (verify == NULL)
         return NULL;
-    const json_t *found = find_verified(verify, id);
+    const json_t *found = line_up_find_verified(verify, id);
     if (found == NULL)
         return "not timed: it was not verified";
     const char *failure = json_string_value(json_object_get(found, "failure"));
@@ -124,11 +102,8 @@ static const char *why_not_verified(Arena *arena, const json_t *verify, const ch
 const char *line_up_why_not(Arena *arena, const Variant *variant, const char *path, const json_t *verify)
 {
     const char *why = kernel_why_not_here(arena, variant->target);
-    if (variant->target->gpu)
-        why = arena_printf(arena, "no %s device; emulated times mean nothing",
-                           strcmp(variant->target->name, "cuda") == 0 ? "CUDA" : "Metal");
     if (why == NULL)
-        why = why_not_verified(arena, verify, variant->id);
+        why = line_up_why_not_verified(arena, verify, variant->id);
     if (why == NULL && access(path, R_OK) != 0)
         why = arena_printf(arena, "%s was not built", path);
     return why;
@@ -148,9 +123,9 @@ static void add_variant(Arena *arena, LineUp *line_up, const Family *family, con
         return; /* ranks are timed by themselves: ranks.c */
     const char *why = line_up_why_not(arena, variant, entry.path, verify);
     if (why != NULL)
-        skip(line_up, variant->id, why);
+        line_up_skip(line_up, variant->id, why);
     else
-        add(line_up, entry, variant);
+        line_up_add(line_up, entry, variant);
 }
 
 /* ---- the rest ------------------------------------------------------------------------------------------ */
@@ -165,16 +140,17 @@ static void add_peer(Arena *arena, LineUp *line_up, const Family *family)
                         .symbol = problem,
                         .twin = -1};
     if (path != NULL)
-        add(line_up, entry, NULL);
+        line_up_add(line_up, entry, NULL);
     else if (problem != NULL)
-        skip(line_up, "onednn", why);
+        line_up_skip(line_up, "onednn", why);
 }
 
 static void add_memory(LineUp *line_up)
 {
     for (MemoryKind kind = 0; kind < MEMORY_KINDS; kind++)
         if (memory_why_not(kind) == NULL)
-            add(line_up,
+            line_up_add(
+                line_up,
                 (BenchEntry){.kind = ENTRY_MEMORY, .id = memory_kind_name(kind), .memory = kind, .twin = -1},
                 NULL);
 }
@@ -196,7 +172,7 @@ static void add_control(Arena *arena, LineUp *line_up)
     int variant = find_first_of_widest_target(line_up);
     if (variant < 0)
         return;
-    int again = add_second_copy(arena, line_up, variant);
+    int again = line_up_add_second_copy(arena, line_up, variant);
     if (line_up->baseline >= 0)
         return;
     line_up->baseline = variant;
@@ -213,7 +189,8 @@ LineUp line_up_create(Arena *arena, const Family *family, const char *out_dir, L
                       .skipped = json_array()};
     add_baselines(arena, &line_up, family, out_dir);
     for (int v = 0; v < family->variants; v++)
-        if (choice.wants == NULL || choice.wants(choice.context, &family->variant[v]))
+        if (!family->variant[v].target->gpu &&
+            (choice.wants == NULL || choice.wants(choice.context, &family->variant[v])))
             add_variant(arena, &line_up, family, &family->variant[v], out_dir, choice.verify);
     add_control(arena, &line_up);
     if (choice.with_peers)
@@ -221,27 +198,4 @@ LineUp line_up_create(Arena *arena, const Family *family, const char *out_dir, L
     if (line_up.baseline >= 0)
         add_memory(&line_up);
     return line_up;
-}
-
-void line_up_destroy(LineUp *line_up)
-{
-    json_decref(line_up->skipped);
-    line_up->skipped = NULL;
-}
-
-int line_up_comparisons(const LineUp *line_up)
-{
-    int comparisons = 0;
-    for (int e = 0; e < line_up->entries; e++)
-        comparisons +=
-            line_up->entry[e].kind != ENTRY_MEMORY && e != line_up->baseline && e != line_up->baseline_again;
-    return comparisons > 0 ? comparisons : 1;
-}
-
-int line_up_find(const LineUp *line_up, const char *id)
-{
-    for (int e = 0; e < line_up->entries; e++)
-        if (strcmp(line_up->entry[e].id, id) == 0)
-            return e;
-    return -1;
 }

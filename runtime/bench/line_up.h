@@ -1,5 +1,6 @@
 /* line_up.h: which entries a family is timed with: baseline twice, other baselines, variants, a control, a
- * peer, memory. */
+ * peer, memory.
+ * Kernels for devices are not among them: device.h. */
 #ifndef SAMEBITS_LINE_UP_H
 #define SAMEBITS_LINE_UP_H
 
@@ -29,6 +30,13 @@ const char *line_up_why_not(Arena *arena, const Variant *variant, const char *pa
 void line_up_destroy(LineUp *line_up);
 /* Entries that are compared with the baseline: all but the memory entries and the two baselines. */
 int line_up_comparisons(const LineUp *line_up);
-int line_up_find(const LineUp *line_up, const char *id); /* -1 when there is none */
+/* Both return the new entry's place; there must be room. The second enters entry `twin` once more. */
+int line_up_add(LineUp *line_up, BenchEntry entry, const Variant *variant);
+int line_up_add_second_copy(Arena *arena, LineUp *line_up, int twin);
+void line_up_skip(LineUp *line_up, const char *what, const char *why);
+/* NULL when verification found nothing against a variant (or there was none), else why it is not timed. */
+const char *line_up_why_not_verified(Arena *arena, const json_t *verify, const char *id);
+const json_t *line_up_find_verified(const json_t *verify, const char *id); /* its entry, or NULL */
+int line_up_find(const LineUp *line_up, const char *id);                   /* -1 when there is none */
 
 #endif

@@ -7,6 +7,7 @@
 #include "driver/build.h"
 #include "driver/child.h"
 #include "driver/kernel.h"
+#include "platform/platform.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -41,25 +42,6 @@ static const char *read_line(Arena *arena, const char *path)
     return arena_copy(arena, line);
 }
 
-static const char *find_processor_name(Arena *arena)
-{
-    const char *name = "unknown";
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    if (file == NULL)
-        return name;
-    char line[512];
-    while (fgets(line, sizeof line, file) != NULL) {
-        char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", 10) != 0 || colon == NULL)
-            continue;
-        line[strcspn(line, "\n")] = 0;
-        name = arena_copy(arena, colon + 1 + strspn(colon + 1, " \t"));
-        break;
-    }
-    fclose(file);
-    return name;
-}
-
 static const char *find_compiler_version(Arena *arena)
 {
     const char *compiler = build_rows[0].compiler;
@@ -71,36 +53,6 @@ static const char *find_compiler_version(Arena *arena)
             : arena_copy_bytes(arena, buffer_string(&text), strcspn(buffer_string(&text), "\n"));
     buffer_destroy(&text);
     return version;
-}
-
-/* The kernel's view first: in virtual machines sysconf reads a number meant for the whole host. */
-static size_t find_cache_in_system_files(Arena *arena)
-{
-    for (int index = 9; index >= 0; index--) {
-        const char *text =
-            read_line(arena, arena_printf(arena, "/sys/devices/system/cpu/cpu0/cache/index%d/size", index));
-        if (text == NULL)
-            continue;
-        char *unit;
-        double size = strtod(text, &unit);
-        if (size > 0.0)
-            return (size_t)(size * (*unit == 'K' ? 1024.0 : *unit == 'M' ? 1048576.0 : 1.0));
-    }
-    return 0;
-}
-
-static size_t find_cache_bytes(Arena *arena)
-{
-    size_t told = find_cache_in_system_files(arena);
-    if (told > 0)
-        return told;
-    long bytes = 0;
-#ifdef _SC_LEVEL3_CACHE_SIZE
-    bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
-    if (bytes <= 0)
-        bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
-#endif
-    return bytes > 0 ? (size_t)bytes : CACHE_DEFAULT;
 }
 
 static unsigned read_control_word(void)
@@ -249,13 +201,14 @@ static void advise_on_sharing(Arena *arena, Machine *machine)
 Machine machine_examine(Arena *arena, int threads)
 {
     const char *governor = read_line(arena, "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor");
+    const size_t cache = platform_cache_bytes();
     Machine machine = {
-        .cpu = find_processor_name(arena),
+        .cpu = platform_processor_name(arena),
         .governor = governor ? governor : "unknown",
         .compiler = find_compiler_version(arena),
         .threads = threads,
         .steal = -1.0,
-        .cache_bytes = find_cache_bytes(arena),
+        .cache_bytes = cache > 0 ? cache : CACHE_DEFAULT,
         .peak_is_known = strcmp(peak_instructions(), "AVX2 FMA") == 0,
     };
     double load[1] = {0.0};

@@ -13,8 +13,9 @@ enum {
     EPOCH_TICKS = 1000, /* ... and this many ticks of the clock */
     BLOCKS_LEAST = 3,   /* a median needs three */
     BLOCKS_MOST = 60,
-    START_NS = 30000000,     /* of a worker: fork, loading, buffers */
-    PEER_TURN_NS = 15000000, /* the pauses round a peer's epoch */
+    START_NS = 30000000,          /* of a worker: fork, loading, buffers */
+    DEVICE_START_NS = 1000000000, /* waking a driver, compiling for its device */
+    PEER_TURN_NS = 15000000,      /* the pauses round a peer's epoch */
     WARM_CALLS = 3,
     UNWARMED_NS = 5000000
 };
@@ -58,6 +59,37 @@ static void take_epoch(Times *times, int process, int block, int entry, double n
               (size_t)entry] = ns;
 }
 
+static void take_geometry(Times *times, int entry, const char *rest)
+{
+    DeviceFigures *figures = &times->device[entry];
+    int path;
+    if (sscanf(rest, "%d %u %d %lf %lf", &path, &figures->geometry.block, &figures->tried, &figures->load_ns,
+               &figures->overhead_ns) == 5 &&
+        path >= 0 && path < PATHS)
+        figures->geometry.path = (LaunchPath)path;
+}
+
+/* Of several processes the least time to ask, and the clock's whole range. */
+static void take_launch(Times *times, int entry, const char *rest)
+{
+    DeviceFigures *figures = &times->device[entry];
+    double launch_ns;
+    int low, high;
+    if (sscanf(rest, "%lf %d %d", &launch_ns, &low, &high) != 3)
+        return;
+    if (figures->launch_ns == 0 || launch_ns < figures->launch_ns)
+        figures->launch_ns = launch_ns;
+    if (low > 0 && (figures->clock_low_mhz == 0 || low < figures->clock_low_mhz))
+        figures->clock_low_mhz = low;
+    if (high > figures->clock_high_mhz)
+        figures->clock_high_mhz = high;
+}
+
+static bool is_entry(const Times *times, int entry)
+{
+    return entry >= 0 && entry < times->entries;
+}
+
 /* Lines of a warm-up child (process < 0) or of a worker. NULL, or what a line "x" gave as reason. */
 static const char *take_lines(Arena *arena, Times *times, int process, Buffer *text)
 {
@@ -71,6 +103,10 @@ static const char *take_lines(Arena *arena, Times *times, int process, Buffer *t
             take_epoch(times, process, block, entry, ns);
         else if (sscanf(line, "w %d %n", &entry, &used) == 1 && used > 0 && process < 0)
             take_warmup(times, entry, line + used);
+        else if (sscanf(line, "g %d %n", &entry, &used) == 1 && used > 0 && is_entry(times, entry))
+            take_geometry(times, entry, line + used);
+        else if (sscanf(line, "l %d %n", &entry, &used) == 1 && used > 0 && is_entry(times, entry))
+            take_launch(times, entry, line + used);
         else if (sscanf(line, "x %d %n", &entry, &used) == 1 && used > 0)
             why = arena_copy(arena, line + used);
     }
@@ -80,8 +116,9 @@ static const char *take_lines(Arena *arena, Times *times, int process, Buffer *t
 static const char *run_worker(Arena *arena, Times *times, const WorkerPlan *plan, double seconds)
 {
     Buffer text = {0};
+    ChildWork *work = plan->task->device ? device_worker_run : worker_run;
     const char *died =
-        child_run(arena, (ChildLimits){.seconds = seconds + child_patience}, worker_run, (void *)plan, &text);
+        child_run(arena, (ChildLimits){.seconds = seconds + child_patience}, work, (void *)plan, &text);
     const char *why = take_lines(arena, times, plan->only >= 0 ? -1 : plan->process, &text);
     buffer_destroy(&text);
     return why ? why : died;
@@ -123,6 +160,16 @@ static double fastest_ns(const BenchTask *task, const Times *times)
     return fastest;
 }
 
+/* The first reason says more than that there is none. */
+static const char *why_none(Arena *arena, const BenchTask *task, const Times *times)
+{
+    for (int e = 0; e < times->entries; e++)
+        if (times->warmup[e].why != NULL)
+            return arena_printf(arena, "no entry could be run: %s: %s", task->entry[e].id,
+                                times->warmup[e].why);
+    return "no entry could be run";
+}
+
 static int choose_iterations(const BenchTask *task, const Times *times)
 {
     double ticks = EPOCH_TICKS * task->clock_tick_ns, fastest = fastest_ns(task, times);
@@ -156,7 +203,7 @@ static double block_ns(const BenchTask *task, const Times *times, const bool *se
 static int choose_blocks(const BenchTask *task, const Times *times, const bool *seldom)
 {
     double full = block_ns(task, times, NULL), usual = block_ns(task, times, seldom);
-    double start = START_NS + usual / times->iterations * WARM_CALLS;
+    double start = (task->device ? DEVICE_START_NS : START_NS) + usual / times->iterations * WARM_CALLS;
     double blocks = 1.0 + (task->seconds * 1e9 / task->processes - start - full) / usual;
     return blocks < BLOCKS_LEAST ? BLOCKS_LEAST : blocks > BLOCKS_MOST ? BLOCKS_MOST : (int)blocks;
 }
@@ -188,12 +235,14 @@ Times measure_run(Arena *arena, const BenchTask *task, const Times *known, Progr
 {
     Times times = {.entries = task->entries, .processes = task->processes, .sets = buffer_sets_wanted(task)};
     times.warmup = known ? known->warmup : ARENA_ARRAY(arena, Warmup, (size_t)task->entries);
+    times.device = known ? known->device : ARENA_ARRAY(arena, DeviceFigures, (size_t)task->entries);
     bool *left_out = ARENA_ARRAY(arena, bool, (size_t)task->entries);
     SharedInputs shared;
     times.why = shared_inputs_create(&shared, task->op, &task->shape, task->data);
     if (times.why != NULL)
         return times;
-    WorkerPlan plan = {.task = task, .shared = &shared, .iterations = 1, .left_out = left_out};
+    WorkerPlan plan = {
+        .task = task, .shared = &shared, .iterations = 1, .left_out = left_out, .device = times.device};
     if (known == NULL)
         warm_up_entries(arena, &times, plan, progress);
     for (int e = 0; e < times.entries; e++)
@@ -205,7 +254,7 @@ Times measure_run(Arena *arena, const BenchTask *task, const Times *known, Progr
     plan.unwarmed = unwarmed;
     times.iterations = choose_iterations(task, &times);
     if (times.iterations == 0)
-        times.why = "no entry could be run";
+        times.why = why_none(arena, task, &times);
     if (times.why == NULL) {
         times.blocks = choose_blocks(task, &times, seldom);
         run_processes(arena, &times, plan, progress);

@@ -13,9 +13,10 @@
 typedef struct Times {
     int entries, processes, blocks; /* blocks per process */
     int iterations, sets;
-    double *ns;      /* [process][block][entry], per call; NAN where there is none */
-    Warmup *warmup;  /* per entry; from a fresh process of its own */
-    const char *why; /* NULL, or why nothing was timed */
+    double *ns;            /* [process][block][entry], per call; NAN where there is none */
+    Warmup *warmup;        /* per entry; from a fresh process of its own */
+    DeviceFigures *device; /* per entry, where the task has a device */
+    const char *why;       /* NULL, or why nothing was timed */
 } Times;
 
 /* Steps that measure_run reports to the progress bar. */

@@ -39,12 +39,17 @@ static int find_memory(const BenchTask *task, MemoryKind kind)
     return -1;
 }
 
+static bool has_fair_copy(const BenchTask *task)
+{
+    return task->device != NULL || task_is_copy_like(task->op, &task->shape);
+}
+
 double outcome_memory_gbs(Arena *arena, const Pass *pass, MemoryKind kind)
 {
     int entry = find_memory(pass->task, kind);
     if (entry < 0 || !times_has(&pass->times, entry))
         return 0.0;
-    if (!memory_kind_reads(kind) && !task_is_copy_like(pass->task->op, &pass->task->shape))
+    if (!memory_kind_reads(kind) && !has_fair_copy(pass->task))
         return 0.0;
     double gbs = task_memory_bytes(pass->task, kind) / times_median(arena, &pass->times, entry);
     return isfinite(gbs) ? gbs : 0.0;
@@ -68,7 +73,7 @@ MemoryKind outcome_fastest_copy(Arena *arena, const Pass *pass)
 /* The fastest way to move this operator's bytes that the pass has measured. */
 static double reference_gbs(Arena *arena, const Pass *pass)
 {
-    bool copies = task_is_copy_like(pass->task->op, &pass->task->shape);
+    bool copies = has_fair_copy(pass->task);
     return outcome_memory_gbs(arena, pass,
                               copies ? outcome_fastest_copy(arena, pass) : outcome_fastest_read(arena, pass));
 }
@@ -184,7 +189,7 @@ static void set_figures(Arena *arena, json_t *row, const Pass *pass, int entry)
 static void set_chain(json_t *row, const Pass *pass, const Machine *machine, int entry)
 {
     double steps = work_chain_steps(pass->task->op, pass->task->entry[entry].tree, &pass->task->shape);
-    if (steps <= 0.0)
+    if (steps <= 0.0 || pass->task->device != NULL) /* the processor's step says nothing of a device's */
         return;
     json_object_set_new(row, "chain_steps", json_integer((json_int_t)steps));
     json_object_set_new(row, "chain_bound_ns", json_real(steps * machine->chain_step_ns));
@@ -196,6 +201,27 @@ static json_t *cold_to_json(Arena *arena, const Pass *cold, const Machine *machi
     set_figures(arena, row, cold, entry);
     note_error(arena, row, cold, machine, entry, errors);
     return row;
+}
+
+/* Calls that take less time than asking for them: the device waits for the host. */
+static bool is_launch_bound(const DeviceFigures *figures, double median)
+{
+    return figures->launch_ns > 0.9 * median;
+}
+
+static void set_device(Arena *arena, json_t *row, const Pass *pass, int entry)
+{
+    if (pass->task->device == NULL)
+        return;
+    const DeviceFigures *figures = &pass->times.device[entry];
+    json_object_set_new(row, "device",
+                        json_pack("{s:{s:s, s:i}, s:i, s:f, s:f, s:f, s:i, s:i, s:b}", "geometry", "path",
+                                  launch_path_name[figures->geometry.path], "block",
+                                  (int)figures->geometry.block, "tried", figures->tried, "load_ns",
+                                  figures->load_ns, "launch_ns", figures->launch_ns, "event_overhead_ns",
+                                  figures->overhead_ns, "clock_low_mhz", figures->clock_low_mhz,
+                                  "clock_high_mhz", figures->clock_high_mhz, "launch_bound",
+                                  is_launch_bound(figures, times_median(arena, &pass->times, entry))));
 }
 
 static json_t *entry_to_json(Arena *arena, const Pass *pass, const Pass *cold, const Machine *machine,
@@ -214,6 +240,7 @@ static json_t *entry_to_json(Arena *arena, const Pass *pass, const Pass *cold, c
     json_object_set_new(row, "warmup_calls", json_integer(warmup->calls));
     set_figures(arena, row, pass, entry);
     set_chain(row, pass, machine, entry);
+    set_device(arena, row, pass, entry);
     note_error(arena, row, pass, machine, entry, errors);
     if (cold != NULL && cold->times.why == NULL)
         json_object_set_new(row, "cold", cold_to_json(arena, cold, machine, entry, errors));
@@ -252,5 +279,7 @@ json_t *outcome_to_json(Arena *arena, const Pass *pass, const Pass *cold, const 
                                pass_to_json(arena, pass), "entries", entries);
     if (cold != NULL && cold->times.why == NULL)
         json_object_set_new(object, "cold_run", pass_to_json(arena, cold));
+    if (pass->task->device != NULL)
+        json_object_set_new(object, "device", json_string(pass->task->device->info.text));
     return object;
 }

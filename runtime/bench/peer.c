@@ -1,5 +1,6 @@
 /* peer.c: starting a peer program and talking to it (see peer.h). */
 #include "bench/peer.h"
+#include "platform/platform.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -7,9 +8,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 
 struct Peer {
     pid_t pid;
@@ -21,16 +19,8 @@ static const char *const peer_problems[] = {"layernorm", "softmax"};
 
 static const char *program_beside_this_one(Arena *arena, const char *name)
 {
-    char path[4096];
-    ssize_t size = readlink("/proc/self/exe", path, sizeof path - 1);
-    if (size <= 0)
-        return NULL;
-    path[size] = 0;
-    char *slash = strrchr(path, '/');
-    if (slash == NULL)
-        return NULL;
-    slash[1] = 0;
-    return arena_printf(arena, "%s%s", path, name);
+    const char *folder = platform_program_folder(arena);
+    return folder ? arena_printf(arena, "%s/%s", folder, name) : NULL;
 }
 
 const char *peer_find(Arena *arena, const Operator *op, const char **problem, const char **why)
@@ -62,15 +52,14 @@ static double parameter_value(const Operator *op, const char *name, double other
 
 /* In the child: the program with the pipes as its standard streams. It keeps its own OpenMP runtime's way of
  * waiting, but for a bounded time: it says so and sleeps between its turns. */
-static _Noreturn void become_peer(const BenchEntry *entry, const BenchTask *task, int sets, int in, int out)
+static _Noreturn void become_peer(pid_t parent, const BenchEntry *entry, const BenchTask *task, int sets,
+                                  int in, int out)
 {
     dup2(in, STDIN_FILENO);
     dup2(out, STDOUT_FILENO);
     for (int descriptor = 3; descriptor < 64; descriptor++)
         close(descriptor);
-#ifdef __linux__
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-#endif
+    platform_die_with_parent(parent, SIGKILL);
     char rows[24], cols[24], threads[24], rotation[24], eps[32], kind[24];
     snprintf(rows, sizeof rows, "%zu", task->shape.size[0]);
     snprintf(cols, sizeof cols, "%zu", task->shape.size[1]);
@@ -94,9 +83,10 @@ static Peer *fork_peer(Arena *arena, const BenchEntry *entry, const BenchTask *t
     }
     Peer *peer = ARENA_NEW(arena, Peer);
     fflush(NULL); /* else the child would hold a copy of what is waiting */
+    const pid_t parent = getpid();
     peer->pid = fork();
     if (peer->pid == 0)
-        become_peer(entry, task, sets, to[0], from[1]);
+        become_peer(parent, entry, task, sets, to[0], from[1]);
     close(to[0]);
     close(from[1]);
     peer->to = fdopen(to[1], "w");

@@ -1,6 +1,7 @@
 /* team.c: the same work on every thread at once (see team.h). */
 #include "bench/team.h"
 #include "bench/clock.h"
+#include "platform/platform.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -54,33 +55,13 @@ typedef struct OwnThread {
     pthread_t handle;
 } OwnThread;
 
-/* Pins the calling thread to the n-th processor it may use; without that right it stays where it is. */
-static void pin_to_nth_processor(int n)
-{
-#ifdef __linux__
-    cpu_set_t allowed, one;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || CPU_COUNT(&allowed) == 0)
-        return;
-    n %= CPU_COUNT(&allowed);
-    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        if (CPU_ISSET(cpu, &allowed) && n-- == 0) {
-            CPU_ZERO(&one);
-            CPU_SET(cpu, &one);
-            sched_setaffinity(0, sizeof one, &one);
-            return;
-        }
-#else
-    (void)n;
-#endif
-}
-
 /* Waits by yielding, not by spinning alone: with fewer processors than threads a spin would never end soon.
  */
 static void *work_on_own_thread(void *data)
 {
     OwnThread *own = data;
     Shared *shared = own->shared;
-    pin_to_nth_processor(own->number);
+    platform_pin_thread(own->number);
     if (atomic_fetch_sub(&shared->waiting, 1) == 1)
         atomic_store(&shared->started, clock_nanoseconds());
     while (atomic_load(&shared->started) == 0)

@@ -13,6 +13,11 @@ const char *bundled_kind_name(BundledKind kind)
     return kind_names[kind];
 }
 
+GpuKind bundled_gpu(BundledKind kind)
+{
+    return kind == BUNDLED_METAL ? GPU_METAL : GPU_CUDA;
+}
+
 static bool ends_with(const char *text, const char *end)
 {
     const size_t length = strlen(text), tail = strlen(end);

@@ -6,7 +6,7 @@
 #define SAMEBITS_BUNDLE_BUNDLED_H
 
 #include "bundle/against.h"
-#include "device/launch.h"
+#include "gpu/gpu.h"
 
 /* Where a kernel runs. */
 typedef enum BundledKind { BUNDLED_CPU, BUNDLED_CUDA, BUNDLED_METAL, BUNDLED_KINDS } BundledKind;
@@ -27,5 +27,6 @@ const char *bundled_from_json(Arena *arena, const json_t *json, Bundled *entry);
 
 BundledKind bundled_kind_of_file(const char *file); /* by .ptx, .metal; else CPU */
 const char *bundled_kind_name(BundledKind kind);
+GpuKind bundled_gpu(BundledKind kind); /* not of BUNDLED_CPU */
 
 #endif

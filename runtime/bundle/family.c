@@ -35,17 +35,6 @@ static const char *find_certificate(Arena *arena, const Family *family, const Va
     return NULL;
 }
 
-/* What a device takes: the PTX or the source of a GPU variant, never the module that emulates it here. */
-static const char *device_file(Arena *arena, const Family *family, const Variant *variant,
-                               const char *out_dir)
-{
-    if (!strcmp(variant->target->name, "cuda"))
-        return arena_printf(arena, "%s/%s/obj/ptx/%s.ptx", out_dir, family->name, variant->id);
-    if (!strcmp(variant->target->name, "metal"))
-        return arena_printf(arena, "%s/%s/%s", out_dir, family->name, variant->source);
-    return build_object_path(arena, family, variant, out_dir, 0);
-}
-
 static void leave_out(json_t *left_out, const Variant *variant, const char *why)
 {
     json_array_append_new(left_out, json_pack("{s:s, s:s}", "what", variant->id, "why", why));
@@ -54,7 +43,7 @@ static void leave_out(json_t *left_out, const Variant *variant, const char *why)
 static const char *add_variant(Bundle *bundle, Arena *arena, const Family *family, const Variant *variant,
                                const char *out_dir, json_t *left_out)
 {
-    const char *file = device_file(arena, family, variant, out_dir);
+    const char *file = build_device_path(arena, family, variant, out_dir);
     const char *certificate = find_certificate(arena, family, variant, out_dir);
     if (access(file, R_OK)) {
         leave_out(left_out, variant, "skipped: it is not compiled");
@@ -79,7 +68,7 @@ const char *bundle_add_family(Arena *arena, Bundle *bundle, const Family *family
     for (int pass = 0; pass < 2; pass++)
         for (int v = 0; v < family->variants && !why; v++) {
             const Variant *variant = &family->variant[v];
-            const char *file = device_file(arena, family, variant, out_dir);
+            const char *file = build_device_path(arena, family, variant, out_dir);
             const bool gpu = bundled_kind_of_file(file) != BUNDLED_CPU;
             if (gpu == (pass == 1) && term_is_fixed(variant->tree) && !variant->target->ranks)
                 why = add_variant(bundle, arena, family, variant, out_dir, left_out);
@@ -96,21 +85,18 @@ const char *bundle_add_family(Arena *arena, Bundle *bundle, const Family *family
 
 static const char *entry_of_variant(Arena *arena, const Variant *variant, const char *file, Bundled *entry)
 {
-    json_t *record = emit_manifest_variant(arena, variant);
     *entry = (Bundled){.kind = bundled_kind_of_file(file),
                        .variant = *variant,
                        .parallel_dims = operator_parallel_dims(variant->op),
                        .file = file};
-    const char *why = launch_read(arena, json_object_get(record, "launch"), variant->symbol, &entry->launch);
-    json_decref(record);
-    return why;
+    return launch_of_variant(arena, variant, &entry->launch);
 }
 
 static json_t *check_variant(Arena *arena, const Family *family, const Variant *variant, const Host *host,
                              const char *out_dir, const char *certificate, double seconds)
 {
     Bundled entry;
-    const char *file = device_file(arena, family, variant, out_dir);
+    const char *file = build_device_path(arena, family, variant, out_dir);
     const char *why =
         access(file, R_OK) ? "skipped: it is not compiled" : entry_of_variant(arena, variant, file, &entry);
     if (why)
@@ -127,7 +113,7 @@ static json_t *check_all(Arena *arena, const Family *family, const char *out_dir
     json_t *checks = json_array();
     bool wanted[BUNDLED_KINDS] = {true};
     for (int v = 0; v < family->variants; v++)
-        wanted[bundled_kind_of_file(device_file(arena, family, &family->variant[v], out_dir))] = true;
+        wanted[bundled_kind_of_file(build_device_path(arena, family, &family->variant[v], out_dir))] = true;
     Host host = host_examine(arena, wanted);
     for (int v = 0; v < family->variants; v++) {
         const Variant *variant = &family->variant[v];

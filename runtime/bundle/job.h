@@ -1,4 +1,4 @@
-/* job.h: one kernel checked or timed in a child process, on whatever it runs on. */
+/* job.h: one kernel checked in a child process, on whatever it runs on. */
 #ifndef SAMEBITS_BUNDLE_JOB_H
 #define SAMEBITS_BUNDLE_JOB_H
 
@@ -8,8 +8,7 @@
 typedef struct Host {
     const char *why_not[BUNDLED_KINDS]; /* NULL: it can; else "skipped: ..." or "refused: ..." */
     const char *where[BUNDLED_KINDS];   /* "run on NVIDIA H200 with driver 550.54.15 (CUDA 12.4)" */
-    bool flushes[BUNDLED_KINDS];        /* subnormals: the promise is reduced */
-    json_t *device;                     /* of the GPU; NULL: none */
+    GpuInfo gpu[BUNDLED_KINDS];         /* of those that are one */
 } Host;
 /* `wanted[kind]`: asks only for those. */
 Host host_examine(Arena *arena, const bool wanted[BUNDLED_KINDS]);
@@ -20,15 +19,13 @@ typedef struct Job {
     const Host *host;
     const char *file, *certificate, *inputs; /* paths; inputs may be NULL */
     double seconds;
+    const Geometry *geometry; /* on a GPU; NULL: the driver's choice */
 } Job;
 
 /* {"id", "target", "contract", "where", "status", "cases", "equal", ...} as certificate_check, or status
  * "skipped: ..." / "refused: ..." / "failed: ...". */
 json_t *job_check(Arena *arena, const Job *job);
-/* Times the large case on a CUDA device: {"id", "shape", "digest", "expected"?, "status", "bytes", "gbs",
- * "copy_gbs", "share_of_copy", "load_ns", "geometry", "timing"}. */
-json_t *job_time(Arena *arena, const Job *job);
-/* The large case on a CPU object, for its digest. */
+/* The large case, for its digest. */
 const char *job_large_digest(Arena *arena, const Job *job, LargeCase *large);
 
 #endif

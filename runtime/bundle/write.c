@@ -4,6 +4,7 @@
 
 #include "bundle/job.h"
 #include "bundle/sums.h"
+#include "platform/platform.h"
 #include "text/buffer.h"
 #include "verify/cases.h"
 
@@ -288,13 +289,10 @@ static const char *write_manifest(Bundle *bundle)
 const char *bundle_runner(Arena *arena, const char **why)
 {
     const char *set = getenv("SAMEBITS_RUNNER");
-    char program[4096];
-    const ssize_t size = readlink("/proc/self/exe", program, sizeof program - 1);
-    program[size > 0 ? size : 0] = '\0';
-    char *slash = strrchr(program, '/');
+    const char *folder = platform_program_folder(arena);
     const char *path = set && *set ? set
-                       : slash ? arena_printf(arena, "%.*s/samebits-runner", (int)(slash - program), program)
-                               : "samebits-runner";
+                       : folder    ? arena_printf(arena, "%s/samebits-runner", folder)
+                                   : "samebits-runner";
     if (access(path, X_OK) == 0)
         return path;
     *why = arena_printf(arena, "%s: %s; build samebits with ./build.sh, or set SAMEBITS_RUNNER", path,

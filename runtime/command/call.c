@@ -247,10 +247,20 @@ static const Variant *only_variant(Stages *stages)
         return &family->variant[0];
     fprintf(stderr, "samebits: error: %d variants fit; narrow down to one with -a AXIS=VALUE:\n",
             family->variants);
+    bool unroll = false, stream = false;
+    for (int v = 1; v < family->variants; v++) {
+        unroll |= family->variant[v].schedule.unroll != family->variant[0].schedule.unroll;
+        stream |= family->variant[v].schedule.stream_bytes != family->variant[0].schedule.stream_bytes;
+    }
     for (int v = 0; v < family->variants; v++) {
         const Variant *variant = &family->variant[v];
-        fprintf(stderr, "  -a target=%s -a tree='%s' -a accumulator=%s\n", variant->target->name,
+        fprintf(stderr, "  -a target=%s -a tree='%s' -a accumulator=%s", variant->target->name,
                 term_short_text(stages->arena, variant->tree), accumulator_name(variant->accumulator));
+        if (unroll)
+            fprintf(stderr, " -a unroll=%d", variant->schedule.unroll);
+        if (stream)
+            fprintf(stderr, " -a stream=%llu", (unsigned long long)variant->schedule.stream_bytes);
+        fputc('\n', stderr);
     }
     stages->status = EXIT_USAGE;
     return NULL;

@@ -1,9 +1,12 @@
 /* doctor.c: samebits doctor: what this machine can run, and why not the rest. */
 #include "command/stages.h"
 
+#include "cuda/cuda.h"
 #include "driver/child.h"
 #include "emit/emit.h"
+#include "metal/metal.h"
 #include "mpi/program.h"
+#include "ptx/ptx.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,7 +32,7 @@ typedef struct Doctor {
     bool says;            /* not --json */
     bool fine;            /* everything needed is here */
     const char *no_ranks; /* NULL, or why target mpi cannot run */
-    json_t *tools, *targets;
+    json_t *tools, *targets, *devices;
 } Doctor;
 
 static const char *first_line(Arena *arena, const char *text)
@@ -121,17 +124,50 @@ static void add_target(Doctor *doctor, const char *name, bool here, const char *
                           json_pack("{s:s, s:b, s:s}", "name", name, "here", here, "said", said));
 }
 
+/* GPU targets are verified everywhere: by emulation where no device is. */
 static void check_targets(Doctor *doctor)
 {
-    static const char *const later[] = {"avx512", "neon"};
     for (int i = 0; i < target_count; i++) {
-        const char *why = target_why_not_here(&target_rows[i]);
-        if (!why && target_rows[i].ranks)
+        const Target *target = &target_rows[i];
+        const char *why = target_why_not_here(target);
+        if (!why && target->ranks)
             why = doctor->no_ranks;
-        add_target(doctor, target_rows[i].name, !why, why ? why : target_rows[i].meaning);
+        const char *how =
+            target->gpu ? arena_printf(doctor->arena, "%s; emulated here", target->meaning) : target->meaning;
+        add_target(doctor, target->name, !why, why ? why : how);
     }
-    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
-        add_target(doctor, later[i], false, "not in this version of samebits");
+    for (int i = 0; target_planned_names[i]; i++)
+        add_target(doctor, target_planned_names[i], false, "not in this version of samebits");
+}
+
+static void add_device(Doctor *doctor, const char *target, const char *why, const char *name)
+{
+    static const char skipped[] = "skipped: ";
+    if (why && !strncmp(why, skipped, strlen(skipped)))
+        why += strlen(skipped);
+    if (doctor->says)
+        printf("%-4s %-8s %s\n", why ? "no" : "yes", target, why ? why : name);
+    json_array_append_new(doctor->devices, json_pack("{s:s, s:b, s:s}", "target", target, "here", why == NULL,
+                                                     "said", why ? why : name));
+}
+
+/* What verify, bench and bundles run GPU kernels on. */
+static void check_devices(Doctor *doctor)
+{
+    CudaInfo cuda;
+    MetalInfo metal;
+    const char *why = cuda_examine(doctor->arena, &cuda);
+    add_device(doctor, "cuda", why, why ? NULL : cuda_info_text(doctor->arena, &cuda));
+    why = metal_examine(doctor->arena, &metal);
+    add_device(doctor, "metal", why, why ? NULL : arena_copy(doctor->arena, metal.name));
+}
+
+static void check_nvcc(Doctor *doctor)
+{
+    static const Tool tool = {NULL, "nvcc", "second compiler of cuda kernels", NULL, false};
+    const char *why = ptx_compiler_missing(doctor->arena, PTX_NVCC);
+    add_tool(doctor, &tool, !why,
+             why ? "none: NVIDIA's CUDA toolkit, or name one in SAMEBITS_NVCC" : "found");
 }
 
 static void examine(Doctor *doctor, const char *out)
@@ -141,24 +177,33 @@ static void examine(Doctor *doctor, const char *out)
     for (size_t i = 0; i < sizeof tools / sizeof *tools; i++)
         check_tool(doctor, &tools[i]);
     check_openmp(doctor);
+    check_nvcc(doctor);
     check_templates(doctor);
     check_mpi(doctor, out);
     if (doctor->says)
         printf("\ntargets\n");
     check_targets(doctor);
+    if (doctor->says)
+        printf("\ndevices\n");
+    check_devices(doctor);
 }
 
 int command_doctor(const Options *options, Arena *arena)
 {
-    Doctor doctor = {
-        .arena = arena, .says = !options->json, .fine = true, .tools = json_array(), .targets = json_array()};
+    Doctor doctor = {.arena = arena,
+                     .says = !options->json,
+                     .fine = true,
+                     .tools = json_array(),
+                     .targets = json_array(),
+                     .devices = json_array()};
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     examine(&doctor, options->out);
     if (doctor.says)
         printf("\n%ld processors online\n%s\n", processors,
                doctor.fine ? "everything needed is here" : "something needed is missing: see NO above");
-    json_t *all = json_pack("{s:o, s:o, s:I, s:b}", "tools", doctor.tools, "targets", doctor.targets,
-                            "processors", (json_int_t)processors, "ok", doctor.fine);
+    json_t *all =
+        json_pack("{s:o, s:o, s:o, s:I, s:b}", "tools", doctor.tools, "targets", doctor.targets, "devices",
+                  doctor.devices, "processors", (json_int_t)processors, "ok", doctor.fine);
     if (options->json)
         stages_print_json(all);
     json_decref(all);

@@ -9,6 +9,7 @@
  * Each function runs in a process of its own: its digest is over all outputs in order of the inputs' bits. */
 #include "command/elementary.h"
 
+#include "platform/platform.h"
 #include "reference/elementary.h"
 #include "reference/evaluate.h"
 
@@ -20,9 +21,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -234,12 +232,11 @@ static bool worker_start(Worker *worker, const Frozen *frozen, uint64_t sample, 
     if (pipe(ends) != 0) {
         return false;
     }
+    const pid_t parent = getpid();
     worker->process = fork();
     if (worker->process == 0) {
         close(ends[0]);
-#ifdef __linux__
-        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a minute of work for a parent that is gone */
-#endif
+        platform_die_with_parent(parent, SIGKILL); /* a minute of work for a parent that is gone */
         Found found = check_function(frozen, sample, progress);
         _exit(write(ends[1], &found, sizeof found) == (ssize_t)sizeof found ? 0 : 1);
     }

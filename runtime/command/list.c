@@ -3,6 +3,7 @@
 
 #include "driver/kernel.h"
 #include "emit/emit.h"
+#include "plan/plan.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -117,6 +118,13 @@ static json_t *variant_row(Arena *arena, const Variant *variant)
                      accumulator_name(variant->accumulator), "contract", variant->digest);
 }
 
+static void list_skip(Skip skip, bool says, json_t *skipped)
+{
+    if (says)
+        printf("skipped: %s: %s\n", skip.what, skip.why);
+    json_array_append_new(skipped, json_pack("{s:s, s:s}", "what", skip.what, "why", skip.why));
+}
+
 static void list_family(Stages *stages, const char *spec, json_t *results)
 {
     if (!stages_read(stages, spec))
@@ -126,17 +134,18 @@ static void list_family(Stages *stages, const char *spec, json_t *results)
     bool says = !stages->options->json;
     for (int v = 0; v < family->variants; v++) {
         const Variant *variant = &family->variant[v];
+        const char *why = NULL;
+        if (!plan_lower(stages->arena, variant, &why)) {
+            list_skip((Skip){variant->id, why}, says, skipped);
+            continue;
+        }
         if (says)
             printf("%-60s %s, %s, %s\n", variant->id, variant->target->name,
                    term_short_text(stages->arena, variant->tree), accumulator_name(variant->accumulator));
         json_array_append_new(variants, variant_row(stages->arena, variant));
     }
-    for (int s = 0; s < family->skips; s++) {
-        const Skip *skip = &family->skip[s];
-        if (says)
-            printf("skipped: %s: %s\n", skip->what, skip->why);
-        json_array_append_new(skipped, json_pack("{s:s, s:s}", "what", skip->what, "why", skip->why));
-    }
+    for (int s = 0; s < family->skips; s++)
+        list_skip(family->skip[s], says, skipped);
     json_array_append_new(results, json_pack("{s:s, s:s, s:o, s:o}", "family", family->name, "spec",
                                              family->spec, "variants", variants, "skipped", skipped));
 }

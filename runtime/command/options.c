@@ -17,6 +17,8 @@ const CommandRow command_rows[] = {
     {"doctor", "", "what this machine can run, and why not the rest", command_doctor},
     {"elementary", "[--sample N]", "check exp and log against MPFR on every binary32 input",
      command_check_elementary},
+    {"emulation", "SPEC...", "what it costs to emulate a GPU's kernels here, against scalar C",
+     command_emulation},
     {"generate", "SPEC...", "write kernels, manifest.json and build.ninja", command_generate},
     {"list", "operators|terms|targets|variants [SPEC]", "what there is", command_list},
     {"run", "SPEC...", "the main job: generate, compile, verify, bench, report", command_run},
@@ -76,10 +78,12 @@ static void print_options(void)
            "  --out DIR              folder of generated files (out)\n"
            "  --json                 results as JSON on standard output\n"
            "  -v, -q                 say more, say only what is wrong\n"
-           "  --help                 this text\n"
-           "\nenvironment\n"
+           "  --help, --version      this text; the version\n"
+           "\nenvironment (docs/environment.md has all of it)\n"
            "  NO_COLOR                  no colour\n"
+           "  OMP_NUM_THREADS           threads of kernels\n"
            "  SAMEBITS_CLANG, _GCC      the compilers of kernels (clang, gcc); split at blanks\n"
+           "  SAMEBITS_NVCC             NVIDIA's compiler, where it is not found\n"
            "  SAMEBITS_COMPILE_SECONDS  limit of one compilation (60)\n"
            "  SAMEBITS_VERIFY_SECONDS   limit of all checks of one variant (120)\n"
            "  SAMEBITS_BENCH_SECONDS    how long timing one spec takes, about (24)\n"
@@ -111,6 +115,18 @@ static void print_command_extras(const char *name)
         printf("\n  --sample N             only N inputs, evenly spread over all bit patterns\n");
     if (!strcmp(name, "generate"))
         printf("\n  --print                print the sources instead of writing them\n");
+    if (!strcmp(name, "verify"))
+        printf("\n  --against FILE         run this machine's kernels on the cases of a certificate and "
+               "compare digests\n");
+    if (!strcmp(name, "bench"))
+        printf("\n  --figures              the table of figures this project holds itself to; takes no "
+               "spec\n");
+    if (!strcmp(name, "bundle"))
+        printf("\n  -o DIR                 the folder to make\n");
+    if (!strcmp(name, "list"))
+        printf("\n  operators [FOLDER]     the specs of a folder (specs) and what they compute\n"
+               "  targets, terms         what a spec can ask for\n"
+               "  variants SPEC...       what a spec asks for, and what of it is skipped\n");
 }
 
 void options_print_help(const Options *options)
@@ -233,6 +249,27 @@ static bool check_command(const Options *options)
     return false;
 }
 
+/* A limit that cannot be read must not silently become another one. */
+static bool check_seconds(const char *name)
+{
+    const char *text = getenv(name);
+    char *end = NULL;
+    if (!text || !*text)
+        return true;
+    double seconds = strtod(text, &end);
+    if (end != text && !*end && seconds > 0 && seconds < 1e6)
+        return true;
+    fprintf(stderr, "samebits: error: the environment variable %s is '%s'; it wants seconds, such as 60\n",
+            name, text);
+    return false;
+}
+
+static bool check_environment(void)
+{
+    return check_seconds("SAMEBITS_COMPILE_SECONDS") && check_seconds("SAMEBITS_VERIFY_SECONDS") &&
+           check_seconds("SAMEBITS_BENCH_SECONDS") && check_seconds("SAMEBITS_DEVICE_SECONDS");
+}
+
 bool options_read(Options *options, Arena *arena, int argc, char **argv)
 {
     *options = (Options){.out = "out", .leaves = 16};
@@ -251,5 +288,5 @@ bool options_read(Options *options, Arena *arena, int argc, char **argv)
         options->command = argv[optind++];
     options->argument = (const char *const *)argv + optind;
     options->arguments = argc - optind;
-    return check_command(options);
+    return check_command(options) && (options->help || check_environment());
 }

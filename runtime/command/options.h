@@ -45,6 +45,7 @@ int command_call(const Options *options, Arena *arena);
 int command_compile(const Options *options, Arena *arena);
 int command_doctor(const Options *options, Arena *arena);
 int command_check_elementary(const Options *options, Arena *arena);
+int command_emulation(const Options *options, Arena *arena);
 int command_generate(const Options *options, Arena *arena);
 int command_list(const Options *options, Arena *arena);
 int command_run(const Options *options, Arena *arena);

@@ -4,11 +4,11 @@
 #include "bench/bench.h"
 #include "driver/build.h"
 #include "emit/emit.h"
+#include "platform/platform.h"
 #include "verify/verify.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 void stages_open(Stages *stages, const Options *options, Arena *arena)
@@ -63,16 +63,25 @@ static void say_skips(const Stages *stages)
         printf("skipped: %s: %s\n", stages->family->skip[i].what, stages->family->skip[i].why);
 }
 
+/* Nothing was made: that is said, and why, even where other skips are not worth a word. */
+static bool fail_empty(Stages *stages)
+{
+    const Family *family = stages->family;
+    fprintf(stderr, "samebits: %s: no variant is left: everything asked for was skipped\n", family->spec);
+    for (int i = 0; i < family->skips; i++)
+        fprintf(stderr, "skipped: %s: %s\n", family->skip[i].what, family->skip[i].why);
+    return fail(stages, EXIT_BROKEN);
+}
+
 bool stages_generate(Stages *stages)
 {
     if (!emit_family(stages->arena, &stages->diagnostics, stages->family, stages->options->out))
         return fail(stages, EXIT_BROKEN);
     stages->manifest = emit_manifest(stages->arena, stages->family);
-    say_skips(stages);
     if (!stages->family->variants)
-        fprintf(stderr, "samebits: %s: no variant is left: everything asked for was skipped\n",
-                stages->family->spec);
-    return stages->family->variants ? true : fail(stages, EXIT_BROKEN);
+        return fail_empty(stages);
+    say_skips(stages);
+    return true;
 }
 
 static void report_failures(Stages *stages, const BuildResult *result)
@@ -107,12 +116,6 @@ bool stages_compile(Stages *stages, bool all_builds)
 
 /* ---- is a verification still about these objects? ---- */
 
-static double changed_at(const char *path)
-{
-    struct stat status;
-    return stat(path, &status) ? -1 : (double)status.st_mtim.tv_sec + 1e-9 * (double)status.st_mtim.tv_nsec;
-}
-
 static bool same_variants(const json_t *verify, const Family *family)
 {
     const json_t *list = json_object_get(verify, "variants");
@@ -130,14 +133,16 @@ static bool same_variants(const json_t *verify, const Family *family)
 
 static bool is_newer_than_objects(const Stages *stages, const char *path)
 {
-    double verified = changed_at(path);
+    const int64_t verified = platform_changed_at(path);
     for (int v = 0; v < stages->family->variants; v++) {
         const char *object = build_object_path(stages->arena, stages->family, &stages->family->variant[v],
                                                stages->options->out, 0);
-        if (changed_at(object) > verified || changed_at(object) < 0)
+        const int64_t made = platform_changed_at(object);
+        if (made > verified || made < 0)
             return false;
     }
-    return verified > changed_at("/proc/self/exe");
+    const char *self = platform_program_path(stages->arena);
+    return self != NULL && verified > platform_changed_at(self);
 }
 
 static json_t *known_verification(const Stages *stages)

@@ -29,7 +29,7 @@ static const char *look_up(Arena *arena, void *library, const char *name, void *
 
 static const char *look_up_all(Arena *arena, CudaApi *api)
 {
-#define CUDA_LOOK_UP(member, name, parameters)                                                               \
+#define CUDA_LOOK_UP(member, name, ...)                                                                      \
     if (!why)                                                                                                \
         why = look_up(arena, api->library, name, &api->member, sizeof api->member);
     const char *why = NULL;

@@ -57,41 +57,40 @@ enum { CUDA_STREAM_DEFAULT = 0, CUDA_EVENT_DEFAULT = 0 };
 
 /* One row per function: member, exported name, parameters. Every one returns a CUresult. */
 #define CUDA_FUNCTIONS(X)                                                                                    \
-    X(ctx_set_current, "cuCtxSetCurrent", (CUcontext))                                                       \
-    X(device_get, "cuDeviceGet", (CUdevice *, int))                                                          \
-    X(device_get_attribute, "cuDeviceGetAttribute", (int *, int, CUdevice))                                  \
-    X(device_get_count, "cuDeviceGetCount", (int *))                                                         \
-    X(device_get_name, "cuDeviceGetName", (char *, int, CUdevice))                                           \
-    X(device_get_pci_bus_id, "cuDeviceGetPCIBusId", (char *, int, CUdevice))                                 \
-    X(device_primary_ctx_release, "cuDevicePrimaryCtxRelease_v2", (CUdevice))                                \
-    X(device_primary_ctx_retain, "cuDevicePrimaryCtxRetain", (CUcontext *, CUdevice))                        \
-    X(device_total_mem, "cuDeviceTotalMem_v2", (size_t *, CUdevice))                                         \
-    X(driver_get_version, "cuDriverGetVersion", (int *))                                                     \
-    X(event_create, "cuEventCreate", (CUevent *, unsigned))                                                  \
-    X(event_destroy, "cuEventDestroy_v2", (CUevent))                                                         \
-    X(event_elapsed_time, "cuEventElapsedTime", (float *, CUevent, CUevent))                                 \
-    X(event_query, "cuEventQuery", (CUevent))                                                                \
-    X(event_record, "cuEventRecord", (CUevent, CUstream))                                                    \
-    X(func_get_attribute, "cuFuncGetAttribute", (int *, int, CUfunction))                                    \
-    X(get_error_name, "cuGetErrorName", (CUresult, const char **))                                           \
-    X(get_error_string, "cuGetErrorString", (CUresult, const char **))                                       \
-    X(init, "cuInit", (unsigned))                                                                            \
-    X(launch_kernel, "cuLaunchKernel",                                                                       \
-      (CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, CUstream, void **,  \
-       void **))                                                                                             \
-    X(mem_alloc, "cuMemAlloc_v2", (CUdeviceptr *, size_t))                                                   \
-    X(mem_free, "cuMemFree_v2", (CUdeviceptr))                                                               \
-    X(memcpy_dtod_async, "cuMemcpyDtoDAsync_v2", (CUdeviceptr, CUdeviceptr, size_t, CUstream))               \
-    X(memcpy_dtoh, "cuMemcpyDtoH_v2", (void *, CUdeviceptr, size_t))                                         \
-    X(memcpy_htod, "cuMemcpyHtoD_v2", (CUdeviceptr, const void *, size_t))                                   \
-    X(memset_d32, "cuMemsetD32_v2", (CUdeviceptr, unsigned, size_t))                                         \
-    X(module_get_function, "cuModuleGetFunction", (CUfunction *, CUmodule, const char *))                    \
-    X(module_load_data_ex, "cuModuleLoadDataEx", (CUmodule *, const void *, unsigned, int *, void **))       \
-    X(module_unload, "cuModuleUnload", (CUmodule))                                                           \
-    X(stream_create, "cuStreamCreate", (CUstream *, unsigned))                                               \
-    X(stream_destroy, "cuStreamDestroy_v2", (CUstream))
+    X(ctx_set_current, "cuCtxSetCurrent", CUcontext)                                                         \
+    X(device_get, "cuDeviceGet", CUdevice *, int)                                                            \
+    X(device_get_attribute, "cuDeviceGetAttribute", int *, int, CUdevice)                                    \
+    X(device_get_count, "cuDeviceGetCount", int *)                                                           \
+    X(device_get_name, "cuDeviceGetName", char *, int, CUdevice)                                             \
+    X(device_get_pci_bus_id, "cuDeviceGetPCIBusId", char *, int, CUdevice)                                   \
+    X(device_primary_ctx_release, "cuDevicePrimaryCtxRelease_v2", CUdevice)                                  \
+    X(device_primary_ctx_retain, "cuDevicePrimaryCtxRetain", CUcontext *, CUdevice)                          \
+    X(device_total_mem, "cuDeviceTotalMem_v2", size_t *, CUdevice)                                           \
+    X(driver_get_version, "cuDriverGetVersion", int *)                                                       \
+    X(event_create, "cuEventCreate", CUevent *, unsigned)                                                    \
+    X(event_destroy, "cuEventDestroy_v2", CUevent)                                                           \
+    X(event_elapsed_time, "cuEventElapsedTime", float *, CUevent, CUevent)                                   \
+    X(event_query, "cuEventQuery", CUevent)                                                                  \
+    X(event_record, "cuEventRecord", CUevent, CUstream)                                                      \
+    X(func_get_attribute, "cuFuncGetAttribute", int *, int, CUfunction)                                      \
+    X(get_error_name, "cuGetErrorName", CUresult, const char **)                                             \
+    X(get_error_string, "cuGetErrorString", CUresult, const char **)                                         \
+    X(init, "cuInit", unsigned)                                                                              \
+    X(launch_kernel, "cuLaunchKernel", CUfunction, unsigned, unsigned, unsigned, unsigned, unsigned,         \
+      unsigned, unsigned, CUstream, void **, void **)                                                        \
+    X(mem_alloc, "cuMemAlloc_v2", CUdeviceptr *, size_t)                                                     \
+    X(mem_free, "cuMemFree_v2", CUdeviceptr)                                                                 \
+    X(memcpy_dtod_async, "cuMemcpyDtoDAsync_v2", CUdeviceptr, CUdeviceptr, size_t, CUstream)                 \
+    X(memcpy_dtoh, "cuMemcpyDtoH_v2", void *, CUdeviceptr, size_t)                                           \
+    X(memcpy_htod, "cuMemcpyHtoD_v2", CUdeviceptr, const void *, size_t)                                     \
+    X(memset_d32, "cuMemsetD32_v2", CUdeviceptr, unsigned, size_t)                                           \
+    X(module_get_function, "cuModuleGetFunction", CUfunction *, CUmodule, const char *)                      \
+    X(module_load_data_ex, "cuModuleLoadDataEx", CUmodule *, const void *, unsigned, int *, void **)         \
+    X(module_unload, "cuModuleUnload", CUmodule)                                                             \
+    X(stream_create, "cuStreamCreate", CUstream *, unsigned)                                                 \
+    X(stream_destroy, "cuStreamDestroy_v2", CUstream)
 
-#define CUDA_MEMBER(member, name, parameters) CUresult(*member) parameters;
+#define CUDA_MEMBER(member, name, ...) CUresult (*member)(__VA_ARGS__);
 typedef struct CudaApi {
     void *library;
     CUDA_FUNCTIONS(CUDA_MEMBER)

@@ -8,6 +8,7 @@
 #define SAMEBITS_CUDA_H
 
 #include "device/launch.h"
+#include "device/span.h"
 #include "driver/child.h"
 #include "reference/evaluate.h"
 
@@ -43,7 +44,7 @@ typedef struct CudaDevice CudaDevice;
 CudaDevice *cuda_open(Arena *arena, const char **why);
 void cuda_close(CudaDevice *device);
 const CudaInfo *cuda_info(const CudaDevice *device);
-/* Seconds that one wait may take (10); then the call says "no answer within 10 s ...". */
+/* Seconds that one wait may take (launch_patience); then the call says "no answer within 10 s ...". */
 void cuda_set_patience(CudaDevice *device, double seconds);
 /* NULL, or why the device is refused: its floating-point arithmetic is not the contract's. */
 const char *cuda_probe(Arena *arena, CudaDevice *device);
@@ -59,6 +60,7 @@ void cuda_kernel_close(CudaKernel *kernel);
 double cuda_kernel_load_ns(const CudaKernel *kernel); /* what making the module from PTX took */
 /* The geometry for a shape, its block cut to what the compiled kernels allow. */
 Geometry cuda_kernel_geometry(const CudaKernel *kernel, const Shape *shape);
+unsigned cuda_kernel_block_limit(const CudaKernel *kernel); /* threads */
 
 /* What one call took. */
 typedef struct CudaCallTime {
@@ -72,29 +74,23 @@ typedef struct CudaCallTime {
 const char *cuda_kernel_call(Arena *arena, CudaKernel *kernel, const CallData *call, const Geometry *geometry,
                              CudaCallTime *time);
 
-/* Settled times of one call's launches on buffers that stay on the device and rotate through twice its cache.
- */
-typedef struct CudaTiming {
-    double first_call_ns;             /* the first call in this process, from launch to its seen end */
-    double median_ns, min_ns, max_ns; /* per call, on the device's clock */
-    double launch_ns;                 /* per call, the host's time to ask for its launches */
-    double overhead_ns;               /* between two events with an empty queue between them: not taken off */
-    int warmup_calls, samples, calls_per_sample, buffers;
-    int clock_low_mhz, clock_high_mhz; /* of the multiprocessors, while timing; 0: not known */
-} CudaTiming;
-const char *cuda_kernel_time(Arena *arena, CudaKernel *kernel, const CallData *call, const Geometry *geometry,
-                             CudaTiming *timing);
-/* Times the geometries worth it and says which has the least median, and all medians (the winner's is
- * flattered: time it again). Bits do not depend on it. */
-typedef struct CudaTuned {
-    Geometry best, tried[LAUNCH_CANDIDATES];
-    double median_ns[LAUNCH_CANDIDATES];
-    int count;
-} CudaTuned;
-const char *cuda_kernel_tune(Arena *arena, CudaKernel *kernel, const CallData *call, CudaTuned *tuned);
-json_t *cuda_timing_to_json(const CudaTiming *timing);
+/* ---- times: who asks decides in which order and how often ---- */
 
-/* Device-to-device copy of `bytes`, bytes read plus written per nanosecond, by the median of some copies. */
-const char *cuda_copy_bandwidth(Arena *arena, CudaDevice *device, size_t bytes, double *gbs);
+/* Buffers of one shape on the device, `sets` times, with the same inputs: kernels of one operator share them,
+ * and calls go round them, so that with enough sets none finds its inputs in the cache. NULL and *why. */
+typedef struct CudaSets CudaSets;
+CudaSets *cuda_sets_create(Arena *arena, CudaDevice *device, const Operator *op, const CallData *call,
+                           int sets, const char **why);
+void cuda_sets_destroy(CudaSets *sets);
+
+/* Calls of one kernel in one geometry; kernel NULL: copies of the first input, on the device. Kernel, sets
+ * and call must outlive it. NULL and *why. */
+typedef struct CudaTimer CudaTimer;
+CudaTimer *cuda_timer_create(Arena *arena, CudaDevice *device, CudaKernel *kernel, CudaSets *sets,
+                             const CallData *call, Geometry geometry, const char **why);
+void cuda_timer_destroy(CudaTimer *timer);
+/* `calls` calls between two events, waited for; 0: what two events in a row take. NULL when done. */
+const char *cuda_timer_run(Arena *arena, CudaTimer *timer, int calls, DeviceSpan *span);
+int cuda_clock_mhz(const CudaDevice *device); /* of the multiprocessors, now; 0: not known */
 
 #endif

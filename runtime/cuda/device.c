@@ -10,7 +10,6 @@
 #include <time.h>
 
 enum { LOG_BYTES = 8192, SPIN_NS = 2000000, NAP_NS = 200000 };
-static const double default_patience = 10;
 
 double cuda_now_ns(void)
 {
@@ -113,7 +112,7 @@ static const char *make_current(Arena *arena, CudaDevice *device)
 CudaDevice *cuda_open(Arena *arena, const char **why)
 {
     CudaDevice *device = ARENA_NEW(arena, CudaDevice);
-    device->patience = default_patience;
+    device->patience = launch_patience();
     *why = cuda_api_load(arena, &device->api);
     if (!*why)
         *why = find_device(arena, device);

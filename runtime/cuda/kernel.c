@@ -16,7 +16,8 @@ enum {
  */
 static const char *signature_of(Arena *arena, const Operator *op)
 {
-    const size_t words = (size_t)(op->inputs + op->outputs + op->dims), params = (size_t)op->params;
+    const size_t words = (size_t)op->inputs + (size_t)op->outputs + (size_t)op->dims;
+    const size_t params = (size_t)op->params;
     char *letters = arena_alloc(arena, words + params + 1, 1);
     memset(letters, 'u', words);
     memset(letters + words, 'f', params);
@@ -34,14 +35,13 @@ static const char *check_signature(Arena *arena, const char *ptx, CudaKernel *ke
     if (!has)
         return arena_printf(arena, "the PTX has no kernel '%s'; generate and compile it again", row->name);
     const char *behind = strncmp(has, wanted, length) ? "?" : has + length;
-    const bool may_have_extra = row->role >= LAUNCH_PART;
-    kernel->extra[entry] = (int)strlen(behind);
-    if (strcmp(behind, "") && !(may_have_extra && (!strcmp(behind, "u") || !strcmp(behind, "uu"))))
+    const bool has_extra = row->role >= LAUNCH_PART;
+    if (strcmp(behind, has_extra ? "uu" : ""))
         return arena_printf(
             arena,
             "kernel %s takes other arguments (%s in PTX) than its operator has (%s%s); generate and "
             "compile it again",
-            row->name, has, wanted, may_have_extra ? ", workspace, row" : "");
+            row->name, has, wanted, has_extra ? ", row, workspace" : "");
     return NULL;
 }
 
@@ -113,6 +113,11 @@ Geometry cuda_kernel_geometry(const CudaKernel *kernel, const Shape *shape)
     return geometry;
 }
 
+unsigned cuda_kernel_block_limit(const CudaKernel *kernel)
+{
+    return kernel->block_limit;
+}
+
 const char *cuda_kernel_refuses(Arena *arena, const CudaKernel *kernel, Geometry geometry)
 {
     if (!launch_has_path(kernel->launch, geometry.path))
@@ -133,17 +138,11 @@ static size_t tensor_bytes(const Tensor *tensor, const CallData *call)
     return tensor_elements(tensor, &call->shape) * sizeof(float);
 }
 
-static const char *create_inputs(Arena *arena, CudaKernel *kernel, const CallData *call, CudaBuffers *buffers)
+static const char *create_input(Arena *arena, CudaDevice *device, const void *data, size_t bytes,
+                                CUdeviceptr *memory)
 {
-    const char *why = NULL;
-    for (int i = 0; i < kernel->op->inputs && !why; i++) {
-        const size_t bytes = tensor_bytes(&kernel->op->input[i], call);
-        why = cuda_memory_create(arena, kernel->device, bytes, &buffers->input[i]);
-        if (!why)
-            why = cuda_memory_write(arena, kernel->device, buffers->input[i], call->input[i], bytes);
-        buffers->bytes += bytes;
-    }
-    return why;
+    const char *why = cuda_memory_create(arena, device, bytes, memory);
+    return why ? why : cuda_memory_write(arena, device, *memory, data, bytes);
 }
 
 static const char *create_poisoned(Arena *arena, CudaDevice *device, size_t bytes, CUdeviceptr *memory)
@@ -155,31 +154,35 @@ static const char *create_poisoned(Arena *arena, CudaDevice *device, size_t byte
     return why;
 }
 
-const char *cuda_buffers_create(Arena *arena, CudaKernel *kernel, const CallData *call, Geometry geometry,
+const char *cuda_buffers_create(Arena *arena, CudaDevice *device, const Operator *op, const CallData *call,
                                 CudaBuffers *buffers)
 {
-    const LaunchWork work = launch_work(kernel->op, kernel->parallel_dims, &call->shape);
-    const size_t workspace = launch_workspace(kernel->launch, work, geometry) * sizeof(float);
+    const char *why = NULL;
     *buffers = (CudaBuffers){0};
-    const char *why = create_inputs(arena, kernel, call, buffers);
-    for (int o = 0; o < kernel->op->outputs && !why; o++) {
-        const size_t bytes = tensor_bytes(&kernel->op->output[o], call);
-        why = create_poisoned(arena, kernel->device, bytes, &buffers->output[o]);
-        buffers->bytes += bytes;
-    }
-    if (!why && workspace > 0)
-        why = create_poisoned(arena, kernel->device, workspace, &buffers->workspace);
+    for (int i = 0; i < op->inputs && !why; i++)
+        why = create_input(arena, device, call->input[i], tensor_bytes(&op->input[i], call),
+                           &buffers->input[i]);
+    for (int o = 0; o < op->outputs && !why; o++)
+        why = create_poisoned(arena, device, tensor_bytes(&op->output[o], call), &buffers->output[o]);
     return why;
 }
 
-void cuda_buffers_destroy(CudaKernel *kernel, CudaBuffers *buffers)
+void cuda_buffers_destroy(CudaDevice *device, const Operator *op, CudaBuffers *buffers)
 {
-    for (int i = 0; i < kernel->op->inputs; i++)
-        cuda_memory_destroy(kernel->device, buffers->input[i]);
-    for (int o = 0; o < kernel->op->outputs; o++)
-        cuda_memory_destroy(kernel->device, buffers->output[o]);
-    cuda_memory_destroy(kernel->device, buffers->workspace);
+    for (int i = 0; i < op->inputs; i++)
+        cuda_memory_destroy(device, buffers->input[i]);
+    for (int o = 0; o < op->outputs; o++)
+        cuda_memory_destroy(device, buffers->output[o]);
     *buffers = (CudaBuffers){0};
+}
+
+const char *cuda_workspace_create(Arena *arena, CudaKernel *kernel, const CallData *call, Geometry geometry,
+                                  CUdeviceptr *workspace)
+{
+    const LaunchWork work = launch_work(kernel->op, kernel->parallel_dims, &call->shape);
+    const size_t bytes = launch_workspace(kernel->launch, work, geometry);
+    *workspace = 0;
+    return bytes > 0 ? create_poisoned(arena, kernel->device, bytes, workspace) : NULL;
 }
 
 /* ---- launching ---- */
@@ -192,7 +195,7 @@ typedef struct Arguments {
 } Arguments;
 
 static void pack(Arguments *arguments, const CudaKernel *kernel, const CudaBuffers *buffers,
-                 const CallData *call)
+                 const CUdeviceptr *workspace, const CallData *call)
 {
     const Operator *op = kernel->op;
     arguments->count = 0;
@@ -206,18 +209,18 @@ static void pack(Arguments *arguments, const CudaKernel *kernel, const CudaBuffe
     }
     for (int p = 0; p < op->params; p++)
         arguments->value[arguments->count++] = (void *)&call->param[p];
-    arguments->value[arguments->count] = (void *)&buffers->workspace;
-    arguments->value[arguments->count + 1] = &arguments->row;
+    arguments->value[arguments->count] = &arguments->row; /* these two are there for long rows only */
+    arguments->value[arguments->count + 1] = (void *)workspace;
 }
 
 const char *cuda_kernel_launch(Arena *arena, CudaKernel *kernel, const CudaBuffers *buffers,
-                               const CallData *call, Geometry geometry)
+                               CUdeviceptr workspace, const CallData *call, Geometry geometry)
 {
     CudaDevice *device = kernel->device;
     const LaunchWork work = launch_work(kernel->op, kernel->parallel_dims, &call->shape);
     Arguments arguments;
     LaunchStep step;
-    pack(&arguments, kernel, buffers, call);
+    pack(&arguments, kernel, buffers, &workspace, call);
     for (size_t i = 0; launch_step(kernel->launch, work, geometry, i, &step); i++) {
         arguments.row = step.row;
         const CUresult result =
@@ -230,53 +233,80 @@ const char *cuda_kernel_launch(Arena *arena, CudaKernel *kernel, const CudaBuffe
     return NULL;
 }
 
-/* ---- one call ---- */
+/* ---- events ---- */
 
-typedef struct Span {
-    CUevent begin, end;
-} Span;
-
-static const char *span_create(Arena *arena, CudaDevice *device, Span *span)
+const char *cuda_events_create(Arena *arena, CudaDevice *device, CudaEvents *events)
 {
-    *span = (Span){0};
-    const char *why = cuda_check(arena, device, device->api.event_create(&span->begin, CUDA_EVENT_DEFAULT),
+    *events = (CudaEvents){0};
+    const char *why = cuda_check(arena, device, device->api.event_create(&events->begin, CUDA_EVENT_DEFAULT),
                                  "making an event");
     return why ? why
-               : cuda_check(arena, device, device->api.event_create(&span->end, CUDA_EVENT_DEFAULT),
+               : cuda_check(arena, device, device->api.event_create(&events->end, CUDA_EVENT_DEFAULT),
                             "making an event");
 }
 
-static void span_destroy(CudaDevice *device, Span *span)
+void cuda_events_destroy(CudaDevice *device, CudaEvents *events)
 {
-    if (device->lost)
-        return;
-    if (span->begin)
-        device->api.event_destroy(span->begin);
-    if (span->end)
-        device->api.event_destroy(span->end);
+    if (events->begin && !device->lost)
+        device->api.event_destroy(events->begin);
+    if (events->end && !device->lost)
+        device->api.event_destroy(events->end);
+    *events = (CudaEvents){0};
 }
 
-static const char *run_once(Arena *arena, CudaKernel *kernel, const CudaBuffers *buffers,
-                            const CallData *call, Geometry geometry, const Span *span, CudaCallTime *time)
+const char *cuda_event_record(Arena *arena, CudaDevice *device, CUevent event)
+{
+    return cuda_check(arena, device, device->api.event_record(event, device->stream), "recording an event");
+}
+
+const char *cuda_events_elapsed(Arena *arena, CudaDevice *device, const CudaEvents *events, const char *what,
+                                double *ns)
+{
+    float milliseconds = 0;
+    const char *why = cuda_wait(arena, device, events->end, what);
+    if (!why)
+        why = cuda_check(arena, device,
+                         device->api.event_elapsed_time(&milliseconds, events->begin, events->end),
+                         "reading the device's clock");
+    *ns = 1e6 * (double)milliseconds;
+    return why;
+}
+
+/* ---- one call ---- */
+
+/* Everything that a call has on the device. */
+typedef struct OneCall {
+    CudaBuffers buffers;
+    CUdeviceptr workspace;
+    CudaEvents events;
+} OneCall;
+
+static const char *prepare(Arena *arena, CudaKernel *kernel, const CallData *call, Geometry geometry,
+                           OneCall *one)
+{
+    const char *why = cuda_kernel_refuses(arena, kernel, geometry);
+    if (!why)
+        why = cuda_buffers_create(arena, kernel->device, kernel->op, call, &one->buffers);
+    if (!why)
+        why = cuda_workspace_create(arena, kernel, call, geometry, &one->workspace);
+    return why ? why : cuda_events_create(arena, kernel->device, &one->events);
+}
+
+static const char *run_once(Arena *arena, CudaKernel *kernel, const OneCall *one, const CallData *call,
+                            Geometry geometry, CudaCallTime *time)
 {
     CudaDevice *device = kernel->device;
-    float milliseconds = 0;
     const double start = cuda_now_ns();
-    const char *why = cuda_check(arena, device, device->api.event_record(span->begin, device->stream),
-                                 "recording an event");
+    const char *why = cuda_event_record(arena, device, one->events.begin);
     if (!why)
-        why = cuda_kernel_launch(arena, kernel, buffers, call, geometry);
+        why = cuda_kernel_launch(arena, kernel, &one->buffers, one->workspace, call, geometry);
     time->launch_ns = cuda_now_ns() - start;
     if (!why)
-        why = cuda_check(arena, device, device->api.event_record(span->end, device->stream),
-                         "recording an event");
+        why = cuda_event_record(arena, device, one->events.end);
     if (!why)
-        why = cuda_wait(arena, device, span->end, kernel->launch->entry[0].name);
+        why =
+            cuda_events_elapsed(arena, device, &one->events, kernel->launch->entry[0].name, &time->device_ns);
     time->call_ns = cuda_now_ns() - start;
-    if (!why)
-        why = cuda_check(arena, device, device->api.event_elapsed_time(&milliseconds, span->begin, span->end),
-                         "reading the device's clock");
-    time->device_ns = 1e6 * (double)milliseconds;
     return why;
 }
 
@@ -295,19 +325,15 @@ const char *cuda_kernel_call(Arena *arena, CudaKernel *kernel, const CallData *c
 {
     const Geometry chosen = geometry ? *geometry : cuda_kernel_geometry(kernel, &call->shape);
     CudaCallTime taken = {0};
-    CudaBuffers buffers = {0};
-    Span span = {0};
-    const char *why = cuda_kernel_refuses(arena, kernel, chosen);
+    OneCall one = {0};
+    const char *why = prepare(arena, kernel, call, chosen, &one);
     if (!why)
-        why = cuda_buffers_create(arena, kernel, call, chosen, &buffers);
+        why = run_once(arena, kernel, &one, call, chosen, &taken);
     if (!why)
-        why = span_create(arena, kernel->device, &span);
-    if (!why)
-        why = run_once(arena, kernel, &buffers, call, chosen, &span, &taken);
-    if (!why)
-        why = read_outputs(arena, kernel, &buffers, call);
-    span_destroy(kernel->device, &span);
-    cuda_buffers_destroy(kernel, &buffers);
+        why = read_outputs(arena, kernel, &one.buffers, call);
+    cuda_events_destroy(kernel->device, &one.events);
+    cuda_memory_destroy(kernel->device, one.workspace);
+    cuda_buffers_destroy(kernel->device, kernel->op, &one.buffers);
     if (time)
         *time = taken;
     return why;

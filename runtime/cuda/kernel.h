@@ -9,8 +9,7 @@ struct CudaKernel {
     CUmodule module;
     const Launch *launch;
     CUfunction function[LAUNCH_ENTRIES]; /* parallel to launch->entry */
-    int extra[LAUNCH_ENTRIES]; /* arguments behind the operator's: 0, workspace, workspace and row */
-    unsigned block_limit;      /* threads that every one of them can be launched with */
+    unsigned block_limit;                /* threads that every one of them can be launched with */
     const Operator *op;
     uint32_t parallel_dims;
     double load_ns;
@@ -18,18 +17,31 @@ struct CudaKernel {
 
 /* Device buffers of one call. */
 typedef struct CudaBuffers {
-    CUdeviceptr input[OPERATOR_INPUTS], output[OPERATOR_OUTPUTS], workspace;
-    size_t bytes; /* of all but the workspace */
+    CUdeviceptr input[OPERATOR_INPUTS], output[OPERATOR_OUTPUTS];
 } CudaBuffers;
 
 /* Allocates and fills the inputs. What was made is in *buffers also when it fails. */
-const char *cuda_buffers_create(Arena *arena, CudaKernel *kernel, const CallData *call, Geometry geometry,
+const char *cuda_buffers_create(Arena *arena, CudaDevice *device, const Operator *op, const CallData *call,
                                 CudaBuffers *buffers);
-void cuda_buffers_destroy(CudaKernel *kernel, CudaBuffers *buffers);
+void cuda_buffers_destroy(CudaDevice *device, const Operator *op, CudaBuffers *buffers);
+/* 0 where the geometry needs none. */
+const char *cuda_workspace_create(Arena *arena, CudaKernel *kernel, const CallData *call, Geometry geometry,
+                                  CUdeviceptr *workspace);
 
 /* Asks for all launches of one call, in order on the device's stream. */
 const char *cuda_kernel_launch(Arena *arena, CudaKernel *kernel, const CudaBuffers *buffers,
-                               const CallData *call, Geometry geometry);
+                               CUdeviceptr workspace, const CallData *call, Geometry geometry);
+
+/* Two events, and the time between them. */
+typedef struct CudaEvents {
+    CUevent begin, end;
+} CudaEvents;
+const char *cuda_events_create(Arena *arena, CudaDevice *device, CudaEvents *events);
+void cuda_events_destroy(CudaDevice *device, CudaEvents *events);
+const char *cuda_event_record(Arena *arena, CudaDevice *device, CUevent event);
+/* Waits for the end; `what` is under way. */
+const char *cuda_events_elapsed(Arena *arena, CudaDevice *device, const CudaEvents *events, const char *what,
+                                double *ns);
 
 /* NULL, or why the geometry cannot be launched. */
 const char *cuda_kernel_refuses(Arena *arena, const CudaKernel *kernel, Geometry geometry);

@@ -1,6 +1,7 @@
 /* launch.c: entry points from the manifest, and the launches of one call. */
 #include "device/launch.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -16,48 +17,55 @@ static const char *const role_name[] = {
 };
 enum { ROLES = sizeof role_name / sizeof *role_name };
 
+static const char *const cut_name[CUT_KINDS] = {
+    [CUT_CHUNK] = "chunk", [CUT_LANES] = "lanes", [CUT_SPLIT] = "split"};
+
 const char *const launch_path_name[PATHS] = {
     [PATH_ROWS] = "rows", [PATH_WARPS] = "warps", [PATH_LONG] = "long"};
 
 /* ---- from the manifest ---- */
 
-static bool read_role(const char *name, LaunchRole *role)
+/* The place of `name` in a list of names; -1: none. */
+static int place_of(const char *name, const char *const *names, int count)
 {
-    for (int i = 0; i < ROLES; i++)
-        if (name && !strcmp(name, role_name[i])) {
-            *role = (LaunchRole)i;
-            return true;
-        }
-    return false;
+    for (int i = 0; i < count && name; i++)
+        if (!strcmp(name, names[i]))
+            return i;
+    return -1;
 }
 
-static size_t read_size(const json_t *object, const char *name)
+/* What parts, joins and outputs take behind the operator's arguments: a driver copies what it is told to. */
+static bool takes_row_and_workspace(const json_t *kernel)
 {
-    const json_int_t value = json_integer_value(json_object_get(object, name));
-    return value > 0 ? (size_t)value : 0;
+    const json_t *extra = json_object_get(kernel, "extra");
+    const char *row = json_string_value(json_array_get(extra, 0)),
+               *workspace = json_string_value(json_array_get(extra, 1));
+    return json_array_size(extra) == 2 && row && !strcmp(row, "row") && workspace &&
+           !strcmp(workspace, "workspace");
 }
 
 static const char *read_entry(Arena *arena, const json_t *kernel, LaunchEntry *entry)
 {
     const char *name = json_string_value(json_object_get(kernel, "name"));
     const char *role = json_string_value(json_object_get(kernel, "role"));
+    const int place = place_of(role, role_name, ROLES);
     if (!name)
         return "an entry of launch.kernels has no name";
-    if (!read_role(role, &entry->role))
+    if (place < 0)
         return arena_printf(arena,
                             "kernel %s has the role '%s', which is none of rows, warps, part, join, output",
                             name, role ? role : "");
-    entry->name = arena_copy(arena, name);
-    entry->reduction = (int)read_size(kernel, "reduction");
-    entry->part = read_size(kernel, "part");
-    entry->floats = read_size(kernel, "floats");
+    *entry = (LaunchEntry){.name = arena_copy(arena, name),
+                           .role = (LaunchRole)place,
+                           .reduction = (int)json_integer_value(json_object_get(kernel, "reduction"))};
+    if (entry->role >= LAUNCH_PART && !takes_row_and_workspace(kernel))
+        return arena_printf(arena, "kernel %s does not say that it takes \"row\" and \"workspace\"", name);
     return NULL;
 }
 
-const char *launch_read(Arena *arena, const json_t *launch, const char *symbol, Launch *result)
+static const char *read_kernels(Arena *arena, const json_t *kernels, Launch *result)
 {
-    *result = (Launch){.workspace_floats = read_size(launch, "workspace_floats")};
-    const json_t *kernels = json_object_get(launch, "kernels"), *kernel;
+    const json_t *kernel;
     size_t i;
     if (json_array_size(kernels) > LAUNCH_ENTRIES)
         return arena_printf(arena, "launch.kernels has %zu entries; %d is the limit",
@@ -69,10 +77,89 @@ const char *launch_read(Arena *arena, const json_t *launch, const char *symbol, 
             return why;
         result->entries++;
     }
-    if (!result->entries)
+    return NULL;
+}
+
+static const char *read_cuts(Arena *arena, const json_t *list, int reduction, Launch *result)
+{
+    const json_t *record;
+    size_t i;
+    if (json_array_size(list) == 0 || json_array_size(list) > LAUNCH_CUTS)
+        return arena_printf(arena, "launch.workspace.partials[%d] has no cuts, or more than %d", reduction,
+                            LAUNCH_CUTS);
+    json_array_foreach(list, i, record)
+    {
+        const int kind = place_of(json_string_value(json_object_get(record, "cut")), cut_name, CUT_KINDS);
+        const json_int_t size = json_integer_value(json_object_get(record, "size"));
+        if (kind < 0 || size <= 0)
+            return arena_printf(arena,
+                                "launch.workspace.partials[%d] has a cut that is none of chunk, lanes, "
+                                "split with a size",
+                                reduction);
+        result->cut[reduction][i] = (LaunchCut){(LaunchCutKind)kind, (size_t)size};
+    }
+    result->cuts[reduction] = (int)json_array_size(list);
+    return NULL;
+}
+
+static const char *read_workspace(Arena *arena, const json_t *workspace, Launch *result)
+{
+    static const char *const types[] = {"float", "double"};
+    const json_t *partials = json_object_get(workspace, "partials");
+    const int type = place_of(json_string_value(json_object_get(workspace, "type")), types, 2);
+    const json_int_t values = json_integer_value(json_object_get(workspace, "values"));
+    const char *why = NULL;
+    if (type < 0 || values <= 0 || json_array_size(partials) > LAUNCH_REDUCTIONS)
+        return "launch.workspace has no type float or double, no number of values, or too many reductions";
+    result->value_bytes = type == 0 ? sizeof(float) : sizeof(double);
+    result->values = (size_t)values;
+    result->reductions = (int)json_array_size(partials);
+    for (int r = 0; r < result->reductions && !why; r++)
+        why = read_cuts(arena, json_array_get(partials, (size_t)r), r, result);
+    return why;
+}
+
+/* The entry points of one long row, from `first` on: part 0, join 0, part 1, ..., output, and nothing behind.
+ */
+static bool is_in_order(const Launch *launch, int first)
+{
+    for (int i = first; i < launch->entries; i++) {
+        const LaunchEntry *entry = &launch->entry[i];
+        const int step = i - first, reduction = step / 2;
+        const LaunchRole role = reduction == launch->reductions ? LAUNCH_OUTPUT
+                                : step % 2                      ? LAUNCH_JOIN
+                                                                : LAUNCH_PART;
+        if (entry->role != role || (role != LAUNCH_OUTPUT && entry->reduction != reduction))
+            return false;
+    }
+    return launch->entries - first == 2 * launch->reductions + 1;
+}
+
+static const char *check_long_row(const Launch *launch)
+{
+    for (int i = 0; i < launch->entries; i++)
+        if (launch->entry[i].role >= LAUNCH_PART)
+            return launch->reductions > 0 && launch->reductions <= (int)launch->values &&
+                           is_in_order(launch, i)
+                       ? NULL
+                       : "launch.kernels of one long row are not part and join of each reduction of "
+                         "launch.workspace in turn, then output";
+    return NULL;
+}
+
+const char *launch_read(Arena *arena, const json_t *launch, const char *symbol, Launch *result)
+{
+    const json_t *workspace = json_object_get(launch, "workspace");
+    *result = (Launch){0};
+    const char *why = read_kernels(arena, json_object_get(launch, "kernels"), result);
+    if (!why && workspace)
+        why = read_workspace(arena, workspace, result);
+    if (!why)
+        why = check_long_row(result);
+    if (!why && !result->entries)
         result->entry[result->entries++] =
             (LaunchEntry){.name = arena_copy(arena, symbol), .role = LAUNCH_ROWS};
-    return NULL;
+    return why;
 }
 
 const LaunchEntry *launch_entry(const Launch *launch, LaunchRole role)
@@ -91,7 +178,7 @@ bool launch_has_path(const Launch *launch, LaunchPath path)
     case PATH_WARPS:
         return launch_entry(launch, LAUNCH_WARPS);
     case PATH_LONG:
-        return launch_entry(launch, LAUNCH_PART) && launch_entry(launch, LAUNCH_JOIN);
+        return launch_entry(launch, LAUNCH_PART);
     case PATHS:
         break;
     }
@@ -142,23 +229,41 @@ static unsigned limit_grid(size_t wanted, Geometry geometry)
     return (unsigned)(wanted > most ? most : wanted > 0 ? wanted : 1);
 }
 
-static size_t parts_of(const LaunchEntry *entry, LaunchWork work)
+static size_t parts_after(LaunchCut cut, size_t items)
 {
-    const size_t part = entry->part ? entry->part : 1;
-    return (work.columns + part - 1) / part;
+    if (cut.kind == CUT_LANES)
+        return cut.size; /* a lane without an item has a partial too */
+    if (items == 0)
+        return 0;
+    const size_t part = cut.kind == CUT_CHUNK ? cut.size : (items - 1) / cut.size + 1;
+    return (items - 1) / part + 1;
 }
 
-static unsigned step_grid(const LaunchEntry *entry, LaunchWork work, Geometry geometry)
+size_t launch_partials(const Launch *launch, int reduction, size_t columns)
+{
+    size_t items = columns;
+    for (int c = 0; c < launch->cuts[reduction]; c++)
+        items = parts_after(launch->cut[reduction][c], items);
+    return items;
+}
+
+/* A warp each. */
+static size_t blocks_for_warps(size_t warps, Geometry geometry)
+{
+    const size_t each = geometry.block / LAUNCH_WARP;
+    return (warps + each - 1) / each;
+}
+
+static unsigned step_grid(const Launch *launch, const LaunchEntry *entry, LaunchWork work, Geometry geometry)
 {
     switch (entry->role) {
     case LAUNCH_ROWS:
         return limit_grid(work.rows, geometry);
-    case LAUNCH_WARPS: {
-        const size_t warps = geometry.block / LAUNCH_WARP;
-        return limit_grid((work.rows + warps - 1) / warps, geometry);
-    }
+    case LAUNCH_WARPS:
+        return limit_grid(blocks_for_warps(work.rows, geometry), geometry);
     case LAUNCH_PART:
-        return limit_grid(parts_of(entry, work), geometry);
+        return limit_grid(blocks_for_warps(launch_partials(launch, entry->reduction, work.columns), geometry),
+                          geometry);
     case LAUNCH_JOIN:
         return 1;
     case LAUNCH_OUTPUT:
@@ -201,19 +306,25 @@ bool launch_step(const Launch *launch, LaunchWork work, Geometry geometry, size_
             return false;
         step->entry = launch_entry(launch, geometry.path == PATH_ROWS ? LAUNCH_ROWS : LAUNCH_WARPS);
     }
-    step->grid = step_grid(step->entry, work, geometry);
+    step->grid = step_grid(launch, step->entry, work, geometry);
     return true;
+}
+
+double launch_patience(void)
+{
+    const char *named = getenv("SAMEBITS_DEVICE_SECONDS");
+    const double seconds = named ? strtod(named, NULL) : 0;
+    return seconds > 0 && seconds < 1e6 ? seconds : 10;
 }
 
 size_t launch_workspace(const Launch *launch, LaunchWork work, Geometry geometry)
 {
     if (geometry.path != PATH_LONG)
         return 0;
-    size_t floats = launch->workspace_floats;
-    for (int i = 0; i < launch->entries; i++)
-        if (launch->entry[i].role == LAUNCH_PART) {
-            const size_t each = launch->entry[i].floats ? launch->entry[i].floats : 1;
-            floats += each * parts_of(&launch->entry[i], work);
-        }
-    return floats;
+    size_t most = 0;
+    for (int r = 0; r < launch->reductions; r++) {
+        const size_t partials = launch_partials(launch, r, work.columns);
+        most = partials > most ? partials : most;
+    }
+    return (launch->values + most) * launch->value_bytes;
 }

@@ -16,23 +16,41 @@ typedef enum LaunchRole { LAUNCH_ROWS, LAUNCH_WARPS, LAUNCH_PART, LAUNCH_JOIN, L
 typedef struct LaunchEntry {
     const char *name;
     LaunchRole role;
-    int reduction;       /* part, join: which; else 0 */
-    size_t part, floats; /* part: leaves of one part; workspace floats per part */
+    int reduction; /* part, join: which; else 0 */
 } LaunchEntry;
 
-enum { LAUNCH_ENTRIES = 32, LAUNCH_BLOCK_LIMIT = 1024, LAUNCH_WARP = 32 };
+enum {
+    LAUNCH_REDUCTIONS = 16,
+    LAUNCH_CUTS = 64,
+    LAUNCH_ENTRIES = 2 * LAUNCH_REDUCTIONS + 3,
+    LAUNCH_BLOCK_LIMIT = 1024,
+    LAUNCH_WARP = 32
+};
+
+/* How a row becomes partials: cut by cut, each taking the number of items and giving that of parts. */
+typedef enum LaunchCutKind { CUT_CHUNK, CUT_LANES, CUT_SPLIT, CUT_KINDS } LaunchCutKind;
+typedef struct LaunchCut {
+    LaunchCutKind kind;
+    size_t size; /* chunk: items of a part; lanes, split: parts */
+} LaunchCut;
 
 typedef struct Launch {
-    LaunchEntry entry[LAUNCH_ENTRIES]; /* in launch order */
+    LaunchEntry entry[LAUNCH_ENTRIES]; /* those of one long row in launch order */
     int entries;
-    size_t workspace_floats; /* besides those per part: values of the row */
+    /* The workspace: places for the reductions' values, then the partials of one reduction at a time. */
+    size_t value_bytes, values;
+    LaunchCut cut[LAUNCH_REDUCTIONS][LAUNCH_CUTS];
+    int cuts[LAUNCH_REDUCTIONS], reductions;
 } Launch;
 
-/* From a variant's manifest entry: "launch": {"kernels": [{"name", "role", "reduction"?, "part"?,
- * "floats"?}], "workspace_floats"?}. Without "kernels": one entry `symbol` of role rows. NULL when done, else
- * what is wrong. */
+/* From a variant's manifest entry, `launch`: docs/devices.md, "Entry points". Without "kernels": one entry
+ * `symbol` of role rows. NULL when done, else what is wrong. */
 const char *launch_read(Arena *arena, const json_t *launch, const char *symbol, Launch *result);
+/* The same of a variant of this program's (of_variant.c). */
+const char *launch_of_variant(Arena *arena, const Variant *variant, Launch *result);
 const LaunchEntry *launch_entry(const Launch *launch, LaunchRole role);
+/* Of a row of `columns` leaves. */
+size_t launch_partials(const Launch *launch, int reduction, size_t columns);
 
 typedef enum LaunchPath { PATH_ROWS, PATH_WARPS, PATH_LONG, PATHS } LaunchPath;
 extern const char *const launch_path_name[PATHS];
@@ -63,12 +81,16 @@ int launch_candidates(const Launch *launch, LaunchWork work, unsigned block_limi
 typedef struct LaunchStep {
     const LaunchEntry *entry;
     unsigned grid, block;
-    bool extra; /* takes the workspace and the row as its last arguments */
+    bool extra; /* takes the row and the workspace as its last arguments */
     unsigned long long row;
 } LaunchStep;
 
+/* Seconds that one wait for a device may take before its kernel is taken to hang: $SAMEBITS_DEVICE_SECONDS,
+ * else 10. */
+double launch_patience(void);
+
 /* The launches of a call in order: step number `index`, false after the last. With no rows there is none. */
 bool launch_step(const Launch *launch, LaunchWork work, Geometry geometry, size_t index, LaunchStep *step);
-size_t launch_workspace(const Launch *launch, LaunchWork work, Geometry geometry); /* floats */
+size_t launch_workspace(const Launch *launch, LaunchWork work, Geometry geometry); /* bytes */
 
 #endif

@@ -58,9 +58,25 @@ const char *build_object_path(Arena *arena, const Family *family, const Variant 
                         build_row_name(variant->target, build), variant->id);
 }
 
+const char *build_header_path(Arena *arena, const Family *family, const Target *target, const char *out_dir,
+                              int build)
+{
+    return arena_printf(arena, "%s/%s/obj/%s/%s.pch", out_dir, family->name, build_rows[build].name,
+                        target->name);
+}
+
 const char *build_row_name(const Target *target, int build)
 {
     return target->gpu ? module_row_names[build] : build_rows[build].name;
+}
+
+const char *build_device_path(Arena *arena, const Family *family, const Variant *variant, const char *out_dir)
+{
+    if (strcmp(variant->target->name, "cuda") == 0)
+        return arena_printf(arena, "%s/%s/obj/ptx/%s.ptx", out_dir, family->name, variant->id);
+    if (strcmp(variant->target->name, "metal") == 0)
+        return arena_printf(arena, "%s/%s/%s", out_dir, family->name, variant->source);
+    return build_object_path(arena, family, variant, out_dir, 0);
 }
 
 const char *build_baseline_path(Arena *arena, const Family *family, const char *out_dir, int baseline)
@@ -165,8 +181,9 @@ static bool fail_version(Run *run)
         if (strcmp(run->output, arena_printf(run->arena, "obj/%s.version", compilers[c])) != 0) {
             continue;
         }
-        const char *why =
-            arena_printf(run->arena, "%s --version failed: %s", compilers[c], failure_reason(run, ""));
+        const char *named = getenv(c == 0 ? "SAMEBITS_CLANG" : "SAMEBITS_GCC");
+        const char *why = arena_printf(run->arena, "%s --version failed: %s",
+                                       named && *named ? named : compilers[c], failure_reason(run, ""));
         for (int i = 0; i < run->items; i++) {
             /* clang links what gcc compiles */
             if ((c == 0 || strcmp(run->item[i].compiler, compilers[c]) == 0) && !*run->item[i].why) {

@@ -30,9 +30,16 @@ bool build_run(Arena *arena, Diagnostics *diagnostics, const Family *family, con
 bool build_run_baselines(Arena *arena, Diagnostics *diagnostics, const Family *family, const char *out_dir,
                          bool progress, const char **why);
 
+/* obj/<build>/<target>.pch: the header that such a row's objects share, where several do (emit/ninja.h). */
+const char *build_header_path(Arena *arena, const Family *family, const Target *target, const char *out_dir,
+                              int build);
 /* obj/<build>/<id>.so; for a GPU's variant obj/<module row>/<id>.so, a module of the SIMT engine. */
 const char *build_object_path(Arena *arena, const Family *family, const Variant *variant, const char *out_dir,
                               int build);
+/* What runs where the variant is meant to run: the PTX or the source of a GPU's, never the module that
+ * emulates it here; else the same as above. */
+const char *build_device_path(Arena *arena, const Family *family, const Variant *variant,
+                              const char *out_dir);
 /* Its function is samebits_baseline_<operator>, with the operator's signature. */
 const char *build_baseline_path(Arena *arena, const Family *family, const char *out_dir, int baseline);
 /* "clang-O0", "ptx": what row `build` of such a variant is called. */

@@ -11,6 +11,7 @@
  * Ninja then ends its own subprocesses, which it keeps in groups of their own, and removes half-written
  * outputs. */
 #include "driver/child.h"
+#include "platform/platform.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -25,9 +26,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 
 enum {
     SLICE_MS = 100,           /* how long a signal to the parent waits at most */
@@ -173,14 +171,7 @@ static void set_up_process(ChildLimits limits, pid_t parent, bool gentle)
 {
     setpgid(0, 0);
     reset_signals();
-#ifdef __linux__
-    prctl(PR_SET_PDEATHSIG, gentle ? SIGTERM : SIGKILL);
-    if (getppid() != parent) { /* it died before prctl */
-        _exit(EXIT_FAILURE);
-    }
-#else
-    (void)parent, (void)gentle;
-#endif
+    platform_die_with_parent(parent, gentle ? SIGTERM : SIGKILL);
     const int nothing = open("/dev/null", O_RDONLY);
     if (nothing >= 0 && nothing != STDIN_FILENO) {
         dup2(nothing, STDIN_FILENO);

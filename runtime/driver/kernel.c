@@ -10,10 +10,10 @@
 #include "driver/kernel.h"
 
 #include "driver/emulated.h"
+#include "platform/platform.h"
 
 #include <dlfcn.h>
 #include <ffi.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -228,18 +228,6 @@ void kernel_set_threads(int threads)
     }
 }
 
-static int usable_processors(void)
-{
-#ifdef __linux__
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0) {
-        return CPU_COUNT(&set);
-    }
-#endif
-    const long online = sysconf(_SC_NPROCESSORS_ONLN);
-    return online > 0 ? (int)online : 1;
-}
-
 const char *kernel_why_not_here(Arena *arena, const Target *target)
 {
     const char *why = target_why_not_here(target);
@@ -259,7 +247,7 @@ int kernel_default_threads(void)
             return (int)threads;
         }
     }
-    return usable_processors();
+    return platform_processors();
 }
 
 /* The floating-point state that the contract assumes: round to nearest even, no flush to zero, no

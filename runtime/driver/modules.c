@@ -10,6 +10,7 @@
 
 #include "driver/child.h"
 #include "driver/explain.h"
+#include "platform/platform.h"
 #include "ptx/ptx.h"
 #include "ptx/texts.h"
 #include "report/progress.h"
@@ -111,13 +112,6 @@ static const char *beside(Arena *arena, const char *path, const char *extension)
     return arena_printf(arena, "%s.%s", path, extension);
 }
 
-static double changed_at(const char *path)
-{
-    struct stat status;
-    return stat(path, &status) != 0 ? 0
-                                    : (double)status.st_mtim.tv_sec + 1e-9 * (double)status.st_mtim.tv_nsec;
-}
-
 /* A source that was written again with the same text left its module older than itself. A module that is not
  * older is left alone: a verification is taken for valid while it is newer than every module. */
 static bool is_current(Arena *arena, const char *source, const char *output, const char *key)
@@ -126,7 +120,7 @@ static bool is_current(Arena *arena, const char *source, const char *output, con
     if (!known || strcmp(known, key) != 0 || access(output, R_OK) != 0) {
         return false;
     }
-    if (changed_at(output) < changed_at(source)) {
+    if (platform_changed_at(output) < platform_changed_at(source)) {
         utimensat(AT_FDCWD, output, NULL, 0);
     }
     return true;

@@ -16,7 +16,6 @@ enum {
     SPIN_NS = 2000000,
     NAP_NS = 200000
 };
-static const double default_patience = 10;
 
 double metal_now_ns(void)
 {
@@ -31,7 +30,7 @@ MetalDevice *metal_open(Arena *arena, const char **why)
 {
     MetalDevice *device = ARENA_NEW(arena, MetalDevice);
     const Objc *objc = &device->objc;
-    device->patience = default_patience;
+    device->patience = launch_patience();
     *why = objc_load(arena, &device->objc);
     if (*why)
         return NULL;
@@ -147,11 +146,14 @@ void *metal_buffer_data(const MetalDevice *device, ObjcId buffer)
 
 /* ---- commands ---- */
 
-const char *metal_commands_begin(Arena *arena, MetalDevice *device, MetalCommands *commands)
+const char *metal_commands_begin(Arena *arena, MetalDevice *device, MetalEncoder encoder,
+                                 MetalCommands *commands)
 {
+    static const char *const selector[] = {
+        [METAL_COMPUTE] = "computeCommandEncoder", [METAL_COPY] = "blitCommandEncoder"};
     const Objc *objc = &device->objc;
     commands->buffer = objc_send(objc, device->queue, "commandBuffer");
-    commands->encoder = commands->buffer ? objc_send(objc, commands->buffer, "computeCommandEncoder") : NULL;
+    commands->encoder = commands->buffer ? objc_send(objc, commands->buffer, selector[encoder]) : NULL;
     return commands->encoder ? NULL : arena_printf(arena, "%s gives no command encoder", device->info.name);
 }
 

@@ -26,7 +26,9 @@ void *metal_buffer_data(const MetalDevice *device, ObjcId buffer);
 typedef struct MetalCommands {
     ObjcId buffer, encoder;
 } MetalCommands;
-const char *metal_commands_begin(Arena *arena, MetalDevice *device, MetalCommands *commands);
+typedef enum MetalEncoder { METAL_COMPUTE, METAL_COPY } MetalEncoder;
+const char *metal_commands_begin(Arena *arena, MetalDevice *device, MetalEncoder encoder,
+                                 MetalCommands *commands);
 const char *metal_commands_run(Arena *arena, MetalDevice *device, MetalCommands *commands, const char *what,
                                double *device_ns);
 /* Gives up an encoder that is not run. */

@@ -1,22 +1,9 @@
-/* kernel.c: pipelines with an operator's signature, one call, and settled times. */
-#include "metal/device.h"
-
-#include "bench/statistics.h"
+/* kernel.c: pipelines with an operator's signature, and one call. */
+#include "metal/kernel.h"
 
 #include <string.h>
 
-enum { SAMPLES = 31, WARMUP_LIMIT = 200, WARMUP_STEADY = 8, POISON = 0x5a };
-static const double settled_share = 0.98;
-
-struct MetalKernel {
-    MetalDevice *device;
-    ObjcId library, pipeline[LAUNCH_ENTRIES]; /* parallel to launch->entry */
-    const Launch *launch;
-    const Operator *op;
-    uint32_t parallel_dims;
-    unsigned block_limit;
-    double load_ns;
-};
+enum { POISON = 0x5a };
 
 /* ---- opening ---- */
 
@@ -88,7 +75,12 @@ Geometry metal_kernel_geometry(const MetalKernel *kernel, const Shape *shape)
     return geometry;
 }
 
-static const char *refuses(Arena *arena, const MetalKernel *kernel, Geometry geometry)
+unsigned metal_kernel_block_limit(const MetalKernel *kernel)
+{
+    return kernel->block_limit;
+}
+
+const char *metal_kernel_refuses(Arena *arena, const MetalKernel *kernel, Geometry geometry)
 {
     if (!launch_has_path(kernel->launch, geometry.path))
         return arena_printf(arena, "this kernel has no entry point for the path '%s'",
@@ -104,49 +96,56 @@ static const char *refuses(Arena *arena, const MetalKernel *kernel, Geometry geo
 
 /* ---- buffers ---- */
 
-typedef struct Buffers {
-    ObjcId input[OPERATOR_INPUTS], output[OPERATOR_OUTPUTS], workspace;
-} Buffers;
-
-static const char *create_buffers(Arena *arena, MetalKernel *kernel, const CallData *call, Geometry geometry,
-                                  Buffers *buffers)
+static size_t tensor_bytes(const Tensor *tensor, const CallData *call)
 {
-    MetalDevice *device = kernel->device;
-    const Operator *op = kernel->op;
-    const size_t workspace =
-        launch_workspace(kernel->launch, work_of(kernel, &call->shape), geometry) * sizeof(float);
+    return tensor_elements(tensor, &call->shape) * sizeof(float);
+}
+
+const char *metal_buffers_create(Arena *arena, MetalDevice *device, const Operator *op, const CallData *call,
+                                 MetalBuffers *buffers)
+{
     const char *why = NULL;
+    *buffers = (MetalBuffers){0};
     for (int i = 0; i < op->inputs && !why; i++) {
-        const size_t bytes = tensor_elements(&op->input[i], &call->shape) * sizeof(float);
+        const size_t bytes = tensor_bytes(&op->input[i], call);
         why = metal_buffer_create(arena, device, bytes, &buffers->input[i]);
         if (!why && bytes > 0)
             memcpy(metal_buffer_data(device, buffers->input[i]), call->input[i], bytes);
     }
     for (int o = 0; o < op->outputs && !why; o++) {
-        const size_t bytes = tensor_elements(&op->output[o], &call->shape) * sizeof(float);
+        const size_t bytes = tensor_bytes(&op->output[o], call);
         why = metal_buffer_create(arena, device, bytes, &buffers->output[o]);
         if (!why && bytes > 0)
             memset(metal_buffer_data(device, buffers->output[o]), POISON, bytes);
     }
-    return why ? why : metal_buffer_create(arena, device, workspace, &buffers->workspace);
+    return why;
 }
 
-static void destroy_buffers(MetalKernel *kernel, const Buffers *buffers)
+void metal_buffers_destroy(MetalDevice *device, const Operator *op, MetalBuffers *buffers)
 {
-    const Objc *objc = &kernel->device->objc;
-    if (kernel->device->lost)
+    if (device->lost)
         return;
-    for (int i = 0; i < kernel->op->inputs; i++)
-        objc_release(objc, buffers->input[i]);
-    for (int o = 0; o < kernel->op->outputs; o++)
-        objc_release(objc, buffers->output[o]);
-    objc_release(objc, buffers->workspace);
+    for (int i = 0; i < op->inputs; i++)
+        objc_release(&device->objc, buffers->input[i]);
+    for (int o = 0; o < op->outputs; o++)
+        objc_release(&device->objc, buffers->output[o]);
+    *buffers = (MetalBuffers){0};
 }
 
-static void read_outputs(MetalKernel *kernel, const Buffers *buffers, const CallData *call)
+const char *metal_workspace_create(Arena *arena, MetalKernel *kernel, const CallData *call, Geometry geometry,
+                                   ObjcId *workspace)
+{
+    const size_t bytes = launch_workspace(kernel->launch, work_of(kernel, &call->shape), geometry);
+    const char *why = metal_buffer_create(arena, kernel->device, bytes, workspace);
+    if (!why && bytes > 0)
+        memset(metal_buffer_data(kernel->device, *workspace), POISON, bytes);
+    return why;
+}
+
+static void read_outputs(MetalKernel *kernel, const MetalBuffers *buffers, const CallData *call)
 {
     for (int o = 0; o < kernel->op->outputs; o++) {
-        const size_t bytes = tensor_elements(&kernel->op->output[o], &call->shape) * sizeof(float);
+        const size_t bytes = tensor_bytes(&kernel->op->output[o], call);
         if (bytes > 0)
             memcpy(call->output[o], metal_buffer_data(kernel->device, buffers->output[o]), bytes);
     }
@@ -164,8 +163,8 @@ static void set_bytes(const Objc *objc, ObjcId encoder, const void *bytes, size_
     objc_send_bytes(objc, encoder, "setBytes:length:atIndex:", bytes, size, (*index)++);
 }
 
-static void encode_step(MetalKernel *kernel, ObjcId encoder, const Buffers *buffers, const CallData *call,
-                        const LaunchStep *step)
+static void encode_step(MetalKernel *kernel, ObjcId encoder, const MetalBuffers *buffers, ObjcId workspace,
+                        const CallData *call, const LaunchStep *step)
 {
     const Objc *objc = &kernel->device->objc;
     const Operator *op = kernel->op;
@@ -184,8 +183,8 @@ static void encode_step(MetalKernel *kernel, ObjcId encoder, const Buffers *buff
         set_bytes(objc, encoder, &call->param[p], sizeof(float), &index);
     if (step->extra) {
         const uint64_t row = step->row;
-        set_buffer(objc, encoder, buffers->workspace, &index);
         set_bytes(objc, encoder, &row, sizeof row, &index);
+        set_buffer(objc, encoder, workspace, &index);
     }
     objc_send_grid(objc, encoder,
                    "dispatchThreadgroups:threadsPerThreadgroup:", (MetalSize){step->grid, 1, 1},
@@ -194,20 +193,27 @@ static void encode_step(MetalKernel *kernel, ObjcId encoder, const Buffers *buff
 
 /* Dispatches of one encoder run in order, each seeing what the one before wrote (MTLDispatchTypeSerial, the
  * default). */
-static const char *run_once(Arena *arena, MetalKernel *kernel, const Buffers *buffers, const CallData *call,
-                            Geometry geometry, MetalCallTime *time)
+void metal_kernel_encode(MetalKernel *kernel, ObjcId encoder, const MetalBuffers *buffers, ObjcId workspace,
+                         const CallData *call, Geometry geometry)
+{
+    const LaunchWork work = work_of(kernel, &call->shape);
+    LaunchStep step;
+    for (size_t i = 0; launch_step(kernel->launch, work, geometry, i, &step); i++)
+        encode_step(kernel, encoder, buffers, workspace, call, &step);
+}
+
+static const char *run_once(Arena *arena, MetalKernel *kernel, const MetalBuffers *buffers, ObjcId workspace,
+                            const CallData *call, Geometry geometry, MetalCallTime *time)
 {
     MetalDevice *device = kernel->device;
-    const LaunchWork work = work_of(kernel, &call->shape);
     const double start = metal_now_ns();
     MetalCommands commands;
-    LaunchStep step;
     void *pool = device->objc.pool_push();
-    const char *why = metal_commands_begin(arena, device, &commands);
-    for (size_t i = 0; !why && launch_step(kernel->launch, work, geometry, i, &step); i++)
-        encode_step(kernel, commands.encoder, buffers, call, &step);
-    if (!why)
+    const char *why = metal_commands_begin(arena, device, METAL_COMPUTE, &commands);
+    if (!why) {
+        metal_kernel_encode(kernel, commands.encoder, buffers, workspace, call, geometry);
         why = metal_commands_run(arena, device, &commands, kernel->launch->entry[0].name, &time->device_ns);
+    }
     time->call_ns = metal_now_ns() - start;
     if (!device->lost)
         device->objc.pool_pop(pool);
@@ -218,82 +224,23 @@ const char *metal_kernel_call(Arena *arena, MetalKernel *kernel, const CallData 
                               const Geometry *geometry, MetalCallTime *time)
 {
     const Geometry chosen = geometry ? *geometry : metal_kernel_geometry(kernel, &call->shape);
+    MetalDevice *device = kernel->device;
     MetalCallTime taken = {0};
-    Buffers buffers = {0};
-    const char *why = refuses(arena, kernel, chosen);
+    MetalBuffers buffers = {0};
+    ObjcId workspace = NULL;
+    const char *why = metal_kernel_refuses(arena, kernel, chosen);
     if (!why)
-        why = create_buffers(arena, kernel, call, chosen, &buffers);
+        why = metal_buffers_create(arena, device, kernel->op, call, &buffers);
     if (!why)
-        why = run_once(arena, kernel, &buffers, call, chosen, &taken);
+        why = metal_workspace_create(arena, kernel, call, chosen, &workspace);
+    if (!why)
+        why = run_once(arena, kernel, &buffers, workspace, call, chosen, &taken);
     if (!why)
         read_outputs(kernel, &buffers, call);
-    destroy_buffers(kernel, &buffers);
+    metal_buffers_destroy(device, kernel->op, &buffers);
+    if (!device->lost)
+        objc_release(&device->objc, workspace);
     if (time)
         *time = taken;
     return why;
-}
-
-/* ---- times ---- */
-
-/* The first call, then calls until the least time has stopped falling. */
-static const char *warm_up(Arena *arena, MetalKernel *kernel, const Buffers *buffers, const CallData *call,
-                           Geometry geometry, MetalTiming *timing)
-{
-    MetalCallTime time = {0};
-    const char *why = run_once(arena, kernel, buffers, call, geometry, &time);
-    double least = time.device_ns;
-    timing->first_call_ns = time.call_ns;
-    timing->warmup_calls = 1;
-    for (int steady = 0; steady < WARMUP_STEADY && timing->warmup_calls < WARMUP_LIMIT && !why;
-         timing->warmup_calls++) {
-        why = run_once(arena, kernel, buffers, call, geometry, &time);
-        steady = time.device_ns < settled_share * least ? 0 : steady + 1;
-        least = time.device_ns < least ? time.device_ns : least;
-    }
-    return why;
-}
-
-static const char *take_samples(Arena *arena, MetalKernel *kernel, const Buffers *buffers,
-                                const CallData *call, Geometry geometry, MetalTiming *timing)
-{
-    double device_ns[SAMPLES], launch_ns[SAMPLES];
-    for (int i = 0; i < SAMPLES; i++) {
-        MetalCallTime time = {0};
-        const char *why = run_once(arena, kernel, buffers, call, geometry, &time);
-        if (why)
-            return why;
-        device_ns[i] = time.device_ns;
-        launch_ns[i] = time.call_ns - time.device_ns;
-    }
-    timing->samples = SAMPLES;
-    timing->median_ns = statistics_median(device_ns, SAMPLES); /* sorts */
-    timing->min_ns = device_ns[0];
-    timing->max_ns = device_ns[SAMPLES - 1];
-    timing->launch_ns = statistics_median(launch_ns, SAMPLES);
-    return NULL;
-}
-
-const char *metal_kernel_time(Arena *arena, MetalKernel *kernel, const CallData *call,
-                              const Geometry *geometry, MetalTiming *timing)
-{
-    const Geometry chosen = geometry ? *geometry : metal_kernel_geometry(kernel, &call->shape);
-    Buffers buffers = {0};
-    *timing = (MetalTiming){0};
-    const char *why = refuses(arena, kernel, chosen);
-    if (!why)
-        why = create_buffers(arena, kernel, call, chosen, &buffers);
-    if (!why)
-        why = warm_up(arena, kernel, &buffers, call, chosen, timing);
-    if (!why)
-        why = take_samples(arena, kernel, &buffers, call, chosen, timing);
-    destroy_buffers(kernel, &buffers);
-    return why;
-}
-
-json_t *metal_timing_to_json(const MetalTiming *timing)
-{
-    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:i, s:i}", "first_call_ns", timing->first_call_ns,
-                     "median_ns", timing->median_ns, "min_ns", timing->min_ns, "max_ns", timing->max_ns,
-                     "launch_ns", timing->launch_ns, "warmup_calls", timing->warmup_calls, "samples",
-                     timing->samples);
 }

@@ -7,6 +7,7 @@
 #define SAMEBITS_METAL_H
 
 #include "device/launch.h"
+#include "device/span.h"
 #include "driver/child.h"
 #include "reference/evaluate.h"
 
@@ -19,6 +20,9 @@ typedef struct MetalInfo {
     int width;             /* threads of a SIMD-group, as a compiled pipeline says; must be 32 */
     bool flushes;          /* subnormals: found by the floating-point probe */
 } MetalInfo;
+/* Metal does not say how large a device's caches are; no Apple GPU's system-level cache is larger than this.
+ */
+#define METAL_CACHE_BYTES ((size_t)96 << 20)
 json_t *metal_info_to_json(const MetalInfo *info);
 const char *metal_info_text(Arena *arena, const MetalInfo *info);
 
@@ -32,7 +36,7 @@ typedef struct MetalDevice MetalDevice;
 MetalDevice *metal_open(Arena *arena, const char **why);
 void metal_close(MetalDevice *device);
 const MetalInfo *metal_info(const MetalDevice *device);
-void metal_set_patience(MetalDevice *device, double seconds); /* of one wait; 10 */
+void metal_set_patience(MetalDevice *device, double seconds); /* of one wait; launch_patience */
 /* NULL (and info.flushes is set), or why the device is refused. */
 const char *metal_probe(Arena *arena, MetalDevice *device);
 
@@ -45,6 +49,7 @@ MetalKernel *metal_kernel_open(Arena *arena, MetalDevice *device, const char *so
 void metal_kernel_close(MetalKernel *kernel);
 double metal_kernel_load_ns(const MetalKernel *kernel); /* what compiling the source took */
 Geometry metal_kernel_geometry(const MetalKernel *kernel, const Shape *shape);
+unsigned metal_kernel_block_limit(const MetalKernel *kernel);
 
 typedef struct MetalCallTime {
     double device_ns; /* GPU start to GPU end, by the device's clock */
@@ -53,14 +58,17 @@ typedef struct MetalCallTime {
 const char *metal_kernel_call(Arena *arena, MetalKernel *kernel, const CallData *call,
                               const Geometry *geometry, MetalCallTime *time);
 
-typedef struct MetalTiming {
-    double first_call_ns, median_ns, min_ns, max_ns; /* per call; all but the first on the device's clock */
-    double launch_ns; /* per call: encoding, committing, seeing the end; without the above */
-    int warmup_calls, samples;
-} MetalTiming;
-/* Buffers are shared with the host and stay where they are. */
-const char *metal_kernel_time(Arena *arena, MetalKernel *kernel, const CallData *call,
-                              const Geometry *geometry, MetalTiming *timing);
-json_t *metal_timing_to_json(const MetalTiming *timing);
+/* ---- times: as in cuda.h ---- */
+
+typedef struct MetalSets MetalSets;
+MetalSets *metal_sets_create(Arena *arena, MetalDevice *device, const Operator *op, const CallData *call,
+                             int sets, const char **why);
+void metal_sets_destroy(MetalSets *sets);
+
+typedef struct MetalTimer MetalTimer;
+MetalTimer *metal_timer_create(Arena *arena, MetalDevice *device, MetalKernel *kernel, MetalSets *sets,
+                               const CallData *call, Geometry geometry, const char **why);
+void metal_timer_destroy(MetalTimer *timer);
+const char *metal_timer_run(Arena *arena, MetalTimer *timer, int calls, DeviceSpan *span);
 
 #endif

@@ -130,6 +130,13 @@ void objc_send_bytes(const Objc *objc, ObjcId to, const char *selector, const vo
     ((Send *)objc->send)(to, SELECTOR, bytes, length, index);
 }
 
+void objc_send_copy(const Objc *objc, ObjcId to, const char *selector, ObjcId from_buffer, ObjcId to_buffer,
+                    ObjcUInteger size)
+{
+    typedef void Send(ObjcId, ObjcSelector, ObjcId, ObjcUInteger, ObjcId, ObjcUInteger, ObjcUInteger);
+    ((Send *)objc->send)(to, SELECTOR, from_buffer, 0, to_buffer, 0, size);
+}
+
 void objc_send_grid(const Objc *objc, ObjcId to, const char *selector, MetalSize groups, MetalSize threads)
 {
     typedef void Send(ObjcId, ObjcSelector, MetalSize, MetalSize);

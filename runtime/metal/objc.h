@@ -49,6 +49,9 @@ void objc_send_buffer(const Objc *objc, ObjcId to, const char *selector, ObjcId 
                       ObjcUInteger index);
 void objc_send_bytes(const Objc *objc, ObjcId to, const char *selector, const void *bytes,
                      ObjcUInteger length, ObjcUInteger index);
+/* From the beginning of one buffer to the beginning of another. */
+void objc_send_copy(const Objc *objc, ObjcId to, const char *selector, ObjcId from_buffer, ObjcId to_buffer,
+                    ObjcUInteger size);
 void objc_send_grid(const Objc *objc, ObjcId to, const char *selector, MetalSize groups, MetalSize threads);
 ObjcUInteger objc_ask_number(const Objc *objc, ObjcId to, const char *selector);
 double objc_ask_double(const Objc *objc, ObjcId to, const char *selector);

@@ -73,7 +73,7 @@ static const char *launch(Arena *arena, MetalDevice *device, const Probe *probe)
     const ObjcUInteger threads = (rows + LAUNCH_WARP - 1) / LAUNCH_WARP * LAUNCH_WARP;
     double device_ns = 0;
     MetalCommands commands;
-    const char *why = metal_commands_begin(arena, device, &commands);
+    const char *why = metal_commands_begin(arena, device, METAL_COMPUTE, &commands);
     if (why)
         return why;
     objc_send_id(objc, commands.encoder, "setComputePipelineState:", probe->pipeline);

@@ -14,8 +14,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-extern const char rank_program_text[];
-
 static const ChildLimits patience = {120, 0};
 /* -rdynamic: kernels find this program's MPI functions before the library's. */
 static const char *const flags[] = {"-std=gnu17", "-O2", "-ffp-contract=off", "-D_GNU_SOURCE",

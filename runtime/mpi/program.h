@@ -4,6 +4,9 @@
 
 #include "mpi/mpirun.h"
 
+/* Its text, which travels in this program. */
+extern const char rank_program_text[];
+
 /* Compiles it into `folder`, which is made; its name has the digest of its text and of what compiled it, so
  * it is made once. Its path; NULL and *why when it cannot be made. */
 const char *rank_program(Arena *arena, const Mpi *mpi, const char *folder, const char **why);

@@ -8,8 +8,10 @@
 static void write_name(const Page *page, const json_t *row)
 {
     buffer_append_string(page->out, "<th scope=\"row\" class=\"name\">");
-    markup_element(page->out, "span", "class=\"label\"", facts_text(row, "label"));
-    markup_element(page->out, "code", "", facts_text(row, "tree"));
+    const char *label = facts_text(row, "label"), *tree = facts_text(row, "tree");
+    if (strcmp(label, tree) != 0) /* methods without a name are called by their trees */
+        markup_element(page->out, "span", "class=\"label\"", label);
+    markup_element(page->out, "code", "", tree);
     buffer_append_string(page->out, "</th>");
 }
 
@@ -86,7 +88,8 @@ void page_write_compare(const Page *page)
         return;
     bool methods = strcmp(facts_text(compare, "kind"), "methods") == 0;
     const char *verdict = facts_text(compare, methods ? "recommendation" : "finding");
-    page_section_start(page, methods ? "Methods compared" : "Rows alone against rows in a batch", "");
+    page_section_start(page, methods ? "Methods compared" : "Rows alone against rows in a batch",
+                       facts_text(compare, "difference"));
     if (*verdict)
         markup_element(page->out, "p", "class=\"verdict\"", verdict);
     buffer_append_string(page->out, "<div class=\"card wide\">");

@@ -75,7 +75,11 @@ const char *format_plain(Arena *arena, double value)
 
 const char *format_ratio(Arena *arena, double value)
 {
-    return isfinite(value) ? three_digits(arena, value, "×") : missing;
+    if (!isfinite(value))
+        return missing;
+    if (value > 0 && value < 0.0995) /* "0.00×" would say nothing */
+        return arena_printf(arena, "%.2g×", value);
+    return three_digits(arena, value, "×");
 }
 
 const char *format_interval(Arena *arena, double low, double high)
@@ -126,6 +130,17 @@ static const char *join_sizes(Arena *arena, const json_t *sizes, int names)
 const char *format_shape(Arena *arena, const json_t *sizes)
 {
     return join_sizes(arena, sizes, 0);
+}
+
+const char *format_shape_place(Arena *arena, const json_t *shape)
+{
+    const char *sizes = format_shape(arena, json_object_get(shape, "shape"));
+    const char *device = json_string_value(json_object_get(shape, "device"));
+    const char *driver = device ? strstr(device, " with driver ") : NULL;
+    if (!device)
+        return sizes;
+    return arena_printf(arena, "%s on %.*s", sizes,
+                        (int)(driver ? driver - device : (long)strcspn(device, ",")), device);
 }
 
 const char *format_shape_names(Arena *arena, const json_t *sizes)

@@ -19,6 +19,8 @@ const char *format_percent(Arena *arena, double share);      /* 0.94 -> "94 %", 
 const char *format_ulps(Arena *arena, const json_t *value);  /* a number, or what verify says instead */
 const char *format_small(Arena *arena, double value);        /* "0" or "1.19e-07" */
 const char *format_shape(Arena *arena, const json_t *sizes); /* {"rows":512,"cols":1024} -> "512 × 1024" */
+/* Of one shape of bench.json: "512 × 1024", "8192 × 8192 on NVIDIA H200" where it was timed on a device. */
+const char *format_shape_place(Arena *arena, const json_t *shape);
 const char *format_shape_names(Arena *arena, const json_t *sizes); /* "rows × cols" */
 
 /* Columns that valid UTF-8 takes on a terminal: combining marks 0, East Asian wide and emoji 2, else 1. */

@@ -11,6 +11,7 @@
 #include "report/page.h"
 
 #include <math.h>
+#include <string.h>
 
 void page_section_start(const Page *page, const char *title, const char *lead)
 {
@@ -62,6 +63,21 @@ static void write_tile(const Page *page, const char *name, const char *value, co
     buffer_append_string(page->out, "</dd></div>");
 }
 
+/* A ratio that the run could not resolve is no headline. */
+static const char *fastest_text(Arena *arena, const json_t *entry)
+{
+    const char *time = format_duration(arena, facts_number(entry, "median_ns"));
+    double ratio = facts_number(json_object_get(entry, "ratio"), "value");
+    if (json_is_object(json_object_get(entry, "device")))
+        return arena_printf(arena, "%s, %s of copy", time,
+                            format_percent(arena, facts_number(entry, "share_of_copy")));
+    if (!isfinite(ratio))
+        return time;
+    if (!strcmp(facts_text(entry, "verdict"), "UNRESOLVED"))
+        return arena_printf(arena, "%s, against fastmath unresolved", time);
+    return arena_printf(arena, "%s, %s fastmath", time, format_ratio(arena, ratio));
+}
+
 static void write_fastest(const Page *page)
 {
     Arena *arena = page->arena;
@@ -72,11 +88,8 @@ static void write_fastest(const Page *page)
         const json_t *variant = entry ? facts_variant_of(&page->facts, entry, &index) : NULL;
         if (!variant)
             continue;
-        const char *name =
-            arena_printf(arena, "fastest at %s", format_shape(arena, json_object_get(shape, "shape")));
-        const char *value =
-            arena_printf(arena, "%s, %s fastmath", format_duration(arena, facts_number(entry, "median_ns")),
-                         format_ratio(arena, facts_number(json_object_get(entry, "ratio"), "value")));
+        const char *name = arena_printf(arena, "fastest at %s", format_shape_place(arena, shape));
+        const char *value = fastest_text(arena, entry);
         const char *label = facts_text(variant, "label");
         write_tile(page, name, value, *label ? label : page_variant_name(page, variant));
     }

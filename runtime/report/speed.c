@@ -83,7 +83,7 @@ static void write_one_scatter(const Page *page, const json_t *shape)
     if (points == 0)
         return;
     qsort(point, (size_t)points, sizeof *point, by_time);
-    const char *sizes = format_shape(arena, json_object_get(shape, "shape"));
+    const char *sizes = format_shape_place(arena, shape);
     double baseline = facts_number(facts_entry_of_kind(shape, "fastmath"), "median_ns");
     buffer_append_string(page->out, "<figure class=\"card\"><figcaption>");
     markup_text(page->out, sizes);
@@ -156,11 +156,18 @@ static Scales measure_scales(const json_t *entries)
     return scales;
 }
 
-static void write_speed_head(const Page *page, const Scales *scales)
+/* What a shape's times are held against: a device has no plain loop. */
+static const char *baseline_name(const json_t *shape)
 {
-    buffer_append_string(page->out,
-                         "<thead><tr><th class=\"no\">#</th><th>variant</th><th class=\"number\">time</th>"
-                         "<th>ratio to fastmath; right is faster");
+    return json_is_string(json_object_get(shape, "device")) ? "the first kernel" : "fastmath";
+}
+
+static void write_speed_head(const Page *page, const Scales *scales, const char *baseline)
+{
+    buffer_printf(page->out,
+                  "<thead><tr><th class=\"no\">#</th><th>variant</th><th class=\"number\">time</th>"
+                  "<th>ratio to %s; right is faster",
+                  baseline);
     chart_axis(page->out, page->arena, &scales->ratio, format_plain, 1);
     buffer_append_string(page->out, "</th><th>first call (ring) to settled (dot)");
     chart_axis(page->out, page->arena, &scales->time, format_tick_duration, NAN);
@@ -178,13 +185,14 @@ static const char *verdict_class(const char *verdict)
     return strcmp(verdict, "UNRESOLVED") == 0 ? "chip warn" : "chip";
 }
 
-static void write_ratio_cell(const Page *page, const Scales *scales, const json_t *entry, double noise)
+static void write_ratio_cell(const Page *page, const Scales *scales, const json_t *entry, double noise,
+                             const char *baseline)
 {
     Arena *arena = page->arena;
     const json_t *ratio = json_object_get(entry, "ratio");
     double value = facts_number(ratio, "value"), low = facts_number(ratio, "low"),
            high = facts_number(ratio, "high");
-    buffer_append_string(page->out, "<td class=\"chart\" data-name=\"ratio to fastmath\">");
+    buffer_printf(page->out, "<td class=\"chart\" data-name=\"ratio to %s\">", baseline);
     if (isfinite(value)) {
         const char *text = arena_printf(arena, "%s, interval %s ", format_ratio(arena, value),
                                         format_interval(arena, low, high));
@@ -216,7 +224,7 @@ static void write_warmup_cell(const Page *page, const Scales *scales, const json
     if (isfinite(first) && isfinite(settled) && settled > 0)
         text = arena_printf(arena, "%s (%s)", text, format_ratio(arena, first / settled));
     if (isfinite(calls))
-        text = arena_printf(arena, "%s after %.0f calls", text, calls);
+        text = arena_printf(arena, "%s after %.0f call%s", text, calls, calls == 1 ? "" : "s");
     if (first > 0 && settled > 0)
         chart_warmup(page->out, &scales->time, first, settled, text);
     markup_element(page->out, "span", "class=\"figure\"", text);
@@ -250,7 +258,8 @@ static void write_entry_name(const Page *page, const json_t *entry, const json_t
         markup_element(page->out, "small", "", facts_text(entry, "kind"));
 }
 
-static void write_speed_row(const Page *page, const Scales *scales, const json_t *entry, double noise)
+static void write_speed_row(const Page *page, const Scales *scales, const json_t *entry, double noise,
+                            const char *baseline)
 {
     Arena *arena = page->arena;
     size_t number = 0;
@@ -269,7 +278,7 @@ static void write_speed_row(const Page *page, const Scales *scales, const json_t
     if (outliers > 0)
         markup_element(page->out, "small", "class=\"soft\"", arena_printf(arena, "%.0f outliers", outliers));
     buffer_append_string(page->out, "</td>");
-    write_ratio_cell(page, scales, entry, noise);
+    write_ratio_cell(page, scales, entry, noise, baseline);
     write_warmup_cell(page, scales, entry);
     write_share_cell(page, scales, entry);
     buffer_append_string(page->out, "</tr>");
@@ -298,15 +307,15 @@ static void write_shape(const Page *page, const json_t *shape)
     double noise = facts_number(shape, "noise_floor");
     Scales scales = measure_scales(entries);
     const char *text = arena_printf(
-        arena, "%s (%s): %s and %s operations per call; noise floor ±%s", format_shape(arena, sizes),
+        arena, "%s (%s): %s and %s operations per call; noise floor ±%s", format_shape_place(arena, shape),
         format_shape_names(arena, sizes), format_bytes(arena, facts_number(shape, "bytes")),
         format_significant(arena, facts_number(shape, "flops")), format_percent(arena, noise));
     markup_element(page->out, "h3", "", text);
     buffer_append_string(page->out, "<div class=\"card\"><table class=\"cards speed\">");
-    write_speed_head(page, &scales);
+    write_speed_head(page, &scales, baseline_name(shape));
     buffer_append_string(page->out, "<tbody>");
     for (size_t i = 0; i < count; i++)
-        write_speed_row(page, &scales, order[i], noise);
+        write_speed_row(page, &scales, order[i], noise, baseline_name(shape));
     buffer_append_string(page->out, "</tbody></table></div>");
 }
 

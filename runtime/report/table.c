@@ -83,11 +83,11 @@ static bool any_label(const json_t *variants)
 
 static void add_shape_columns(const Table *table, Grid *grid, const json_t *shape)
 {
-    const char *group =
-        format_printable(table->arena, format_shape(table->arena, json_object_get(shape, "shape")));
+    const char *group = format_printable(table->arena, format_shape_place(table->arena, shape));
+    const bool on_device = json_is_string(json_object_get(shape, "device"));
     grid_add_column(grid, group, "first call", GRID_RIGHT, 3, false);
     grid_add_column(grid, group, "time", GRID_RIGHT, 2, false);
-    grid_add_column(grid, group, "ratio", GRID_RIGHT, 2, false);
+    grid_add_column(grid, group, on_device ? "of copy" : "ratio", GRID_RIGHT, 2, false);
     grid_add_column(grid, group, "verdict", GRID_LEFT, 1, false);
 }
 
@@ -135,7 +135,11 @@ static void set_entry(const Table *table, Grid *grid, int column, const json_t *
              format_duration(arena, facts_number(entry, "median_ns")));
     if (!json_is_object(ratio))
         return;
-    grid_set(grid, column + SHAPE_RATIO, INK_PLAIN, format_ratio(arena, facts_number(ratio, "value")));
+    /* A device has no plain loop to be held against: its own copy bandwidth is. */
+    grid_set(grid, column + SHAPE_RATIO, INK_PLAIN,
+             json_is_object(json_object_get(entry, "device"))
+                 ? format_percent(arena, facts_number(entry, "share_of_copy"))
+                 : format_ratio(arena, facts_number(ratio, "value")));
     grid_set(grid, column + SHAPE_VERDICT, verdict_ink(verdict), verdict);
 }
 
@@ -288,6 +292,14 @@ static void print_title(const Table *table)
     fputc('\n', table->stream);
 }
 
+static bool has_device_shape(const Facts *facts)
+{
+    for (size_t s = 0; s < json_array_size(facts_shapes(facts)); s++)
+        if (json_is_string(json_object_get(json_array_get(facts_shapes(facts), s), "device")))
+            return true;
+    return false;
+}
+
 static void print_legend(const Table *table)
 {
     Arena *arena = table->arena;
@@ -312,6 +324,12 @@ static void print_legend(const Table *table)
             table, "",
             "first call: in a fresh process, warm-up and all; time: settled; ratio: time of the plain "
             "loop at -Ofast (fastmath) over this time, above 1 is faster",
+            (int)strlen(indent));
+    if (has_device_shape(&table->facts))
+        print_wrapped(
+            table, "",
+            "of copy, on a device: share of the bandwidth of its own copies; verdict: against the first "
+            "kernel there",
             (int)strlen(indent));
 }
 
@@ -486,6 +504,8 @@ static void print_compare(const Table *table)
         return;
     bool methods = strcmp(facts_text(compare, "kind"), "methods") == 0;
     print_heading(table, methods ? "methods compared" : "rows alone against rows in a batch");
+    if (*facts_text(compare, "difference"))
+        print_wrapped(table, "", facts_text(compare, "difference"), (int)strlen(indent));
     if (methods)
         print_methods(table, rows);
     else

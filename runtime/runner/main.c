@@ -1,14 +1,10 @@
 /* main.c: the runner of bundles. What it checks and runs lies beside it. */
 #include "bundle/bundle.h"
+#include "platform/platform.h"
 
 #include <getopt.h>
-#include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-#ifdef __APPLE__
-#include <mach-o/dyld.h>
-#endif
 
 enum { EXIT_KEPT = 0, EXIT_WRONG = 1, EXIT_USAGE = 2, EXIT_NOTHING = 3 };
 
@@ -28,23 +24,10 @@ static const char help[] =
     "exit status: 0 all kept, 1 something differs, failed or was refused, 2 bad usage, 3 nothing could be "
     "run here\n";
 
-static bool own_path(char path[PATH_MAX])
-{
-#ifdef __APPLE__
-    uint32_t size = PATH_MAX;
-    return _NSGetExecutablePath(path, &size) == 0;
-#else
-    const ssize_t size = readlink("/proc/self/exe", path, PATH_MAX - 1);
-    path[size > 0 ? size : 0] = '\0';
-    return size > 0;
-#endif
-}
-
 static const char *own_folder(Arena *arena)
 {
-    char path[PATH_MAX];
-    char *slash = own_path(path) ? strrchr(path, '/') : NULL;
-    return slash ? arena_copy_bytes(arena, path, (size_t)(slash - path)) : ".";
+    const char *folder = platform_program_folder(arena);
+    return folder ? folder : ".";
 }
 
 static int run(Arena *arena, const char *folder, BundleRun options)

@@ -92,8 +92,9 @@ bool engine_stack_guard(const Engine *engine, uintptr_t address)
 /* ---- switching ---- */
 
 /* AddressSanitizer must know which stack it is on: one is left (`fake` NULL: for good) and one is reached. */
-static void leaving_for(void **fake, const void *bottom, size_t size)
+static void leaving_for(Engine *engine, void **fake, const void *bottom, size_t size)
 {
+    engine->switching = true;
 #ifdef ADDRESS_SANITIZER
     __sanitizer_start_switch_fiber(fake, bottom, size);
 #else
@@ -112,14 +113,15 @@ static void reached(Engine *engine, void *fake)
         engine->main_size = size;
     }
 #else
-    (void)engine, (void)fake;
+    (void)fake;
 #endif
+    engine->switching = false;
 }
 
 _Noreturn void engine_leave(Engine *engine)
 {
     engine->current = NULL;
-    leaving_for(NULL, engine->main_bottom, engine->main_size);
+    leaving_for(engine, NULL, engine->main_bottom, engine->main_size);
     simt_switch(&engine->abandoned, engine->main_stack);
     __builtin_unreachable();
 }
@@ -339,10 +341,10 @@ static void give_way(Engine *engine, Fiber *self)
     if (next == self) {
         return;
     }
+    leaving_for(engine, self->state == FIBER_RETURNED ? NULL : &self->fake,
+                stack_base(engine, (int)(next - engine->fiber)), STACK);
     engine->current = next;
     engine->host->place = &next->place;
-    leaving_for(self->state == FIBER_RETURNED ? NULL : &self->fake,
-                stack_base(engine, (int)(next - engine->fiber)), STACK);
     simt_switch(&self->stack, next->stack);
     reached(engine, self->fake);
 }
@@ -573,10 +575,10 @@ static bool run_block(Engine *engine)
 {
     begin_block(engine);
     Fiber *first = pick(engine);
-    engine->host->place = &first->place;
-    engine->current = first;
     engine->main_bottom = NULL;
-    leaving_for(&engine->main_fake, stack_base(engine, (int)(first - engine->fiber)), STACK);
+    leaving_for(engine, &engine->main_fake, stack_base(engine, (int)(first - engine->fiber)), STACK);
+    engine->current = first;
+    engine->host->place = &first->place;
     simt_switch(&engine->main_stack, first->stack);
     reached(engine, engine->main_fake);
     return !engine->failed && !engine->fault.number;

@@ -58,6 +58,7 @@ typedef struct Engine {
     uint64_t block_number;
     uint64_t random;
     Fiber *current;               /* NULL: the engine itself */
+    volatile bool switching;      /* between two stacks: leaving now would leave from neither */
     void *main_stack, *abandoned; /* the second is where a position goes that nobody returns to */
     const void *main_bottom;      /* AddressSanitizer's */
     size_t main_size;

@@ -3,13 +3,12 @@
 #include "simt/faults.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/time.h>
-#include <ucontext.h>
 
 enum { STACK = 64 << 10 };
+static const double RETRY = 1e-3; /* seconds */
 static const int caught[FAULT_SIGNALS] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGALRM};
 
 static void set_timer(double seconds)
@@ -78,6 +77,10 @@ void faults_note(SimtHost *host, int number, void *info, void *context)
         } else {
             signal(number, SIG_DFL);
         }
+        return;
+    }
+    if (number == SIGALRM && engine->switching) {
+        set_timer(RETRY);
         return;
     }
     const siginfo_t *what = info;

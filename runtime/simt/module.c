@@ -143,7 +143,33 @@ static Place place_of(const SimtModule *module, const void *where, bool is_site)
     return (Place){site->file, site->line};
 }
 
-/* "shared memory", "element 5 of argument 2". */
+static bool is_buffer(const SimtArgument *argument)
+{
+    return argument->kind == SIMT_INPUT || argument->kind == SIMT_OUTPUT;
+}
+
+/* How far an address lies from a buffer; 0: inside. */
+static size_t distance_to(const SimtArgument *argument, uintptr_t address)
+{
+    const uintptr_t begin = (uintptr_t)argument->pointer, end = begin + argument->bytes;
+    return address < begin ? begin - address : address < end ? 0 : address - end + 1;
+}
+
+/* Buffers lie side by side: what is in front of one is behind another, and the nearer one is meant. */
+static int nearest_buffer(const SimtModule *module, uintptr_t address)
+{
+    int nearest = -1;
+    for (int i = 0; i < module->count; i++) {
+        const SimtArgument *argument = &module->arguments[i];
+        if (is_buffer(argument) && (nearest < 0 || distance_to(argument, address) <
+                                                       distance_to(&module->arguments[nearest], address))) {
+            nearest = i;
+        }
+    }
+    return nearest;
+}
+
+/* "shared memory", "byte 20 of argument 2". */
 static const char *buffer_text(const SimtModule *module, uintptr_t address)
 {
     const SimtSpan shared = module->engine->shared;
@@ -153,25 +179,20 @@ static const char *buffer_text(const SimtModule *module, uintptr_t address)
                             (size_t)((uintptr_t)shared.end - (uintptr_t)shared.begin));
     }
     enum { NEAR = 1 << 20 };
-    for (int i = 0; i < module->count; i++) {
-        const SimtArgument *argument = &module->arguments[i];
-        const uintptr_t begin = (uintptr_t)argument->pointer, end = begin + argument->bytes;
-        if (argument->kind != SIMT_INPUT && argument->kind != SIMT_OUTPUT) {
-            continue;
-        }
-        if (address >= begin && address < end) {
-            return arena_printf(module->arena, "byte %zu of argument %d", (size_t)(address - begin), i);
-        }
-        if (address >= end && address - end < NEAR) {
-            return arena_printf(module->arena, "%zu bytes behind the last of argument %d (%zu bytes)",
-                                (size_t)(address - end), i, argument->bytes);
-        }
-        if (address < begin && begin - address <= NEAR) {
-            return arena_printf(module->arena, "%zu bytes in front of argument %d", (size_t)(begin - address),
-                                i);
-        }
+    const int i = nearest_buffer(module, address);
+    const SimtArgument *argument = i < 0 ? NULL : &module->arguments[i];
+    if (!argument || distance_to(argument, address) > NEAR) {
+        return arena_printf(module->arena, "address %#zx", (size_t)address);
     }
-    return arena_printf(module->arena, "address %#zx", (size_t)address);
+    const uintptr_t begin = (uintptr_t)argument->pointer, end = begin + argument->bytes;
+    if (address >= end) {
+        return arena_printf(module->arena, "%zu bytes behind the last of argument %d (%zu bytes)",
+                            (size_t)(address - end), i, argument->bytes);
+    }
+    return address < begin
+               ? arena_printf(module->arena, "%zu bytes in front of argument %d", (size_t)(begin - address),
+                              i)
+               : arena_printf(module->arena, "byte %zu of argument %d", (size_t)(address - begin), i);
 }
 
 static const char *thread_text(const SimtModule *module, unsigned thread, uint64_t block)

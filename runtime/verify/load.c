@@ -3,12 +3,10 @@
  * threads finish. Long spins would only make the kernel wait: the load is there to disturb, not to measure
  * patience. */
 #include "verify/load.h"
+#include "platform/platform.h"
 
 #include <stdint.h>
 #include <time.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 
 enum { SPIN_BITS = 13, PAUSE_BITS = 16 }; /* at most some 20 microseconds and 65 microseconds */
 
@@ -16,9 +14,7 @@ static void *load_spin(void *context)
 {
     Load *load = context;
     uint32_t state = (uint32_t)(uintptr_t)&state | 1;
-#ifdef __linux__
-    prctl(PR_SET_TIMERSLACK, 1UL); /* of this thread: wakings are not gathered */
-#endif
+    platform_wake_promptly();
     while (!atomic_load_explicit(&load->stop, memory_order_relaxed)) {
         state = state * UINT32_C(1664525) + UINT32_C(1013904223);
         for (volatile uint32_t spin = state >> (32 - SPIN_BITS); spin > 0; spin = spin - 1)

@@ -4,28 +4,13 @@
  * exported by libgomp and by LLVM's libomp alike, and is found through the kernel's own shared object.
  * Besides, several plain threads call the kernel at the same time. How many threads really ran is read from
  * the operating system, not from the OpenMP runtime: with one, nothing was proved. */
+#include "platform/platform.h"
 #include "verify/check.h"
 
-#include <dirent.h>
 #include <dlfcn.h>
 #include <pthread.h>
 
 enum { THREADS_CALLERS = 3, THREADS_SPARE = 3 };
-
-/* ---- counting ---- */
-
-/* Threads of this process; 0 where the system does not say. */
-static int threads_alive(void)
-{
-    DIR *folder = opendir("/proc/self/task");
-    int count = 0;
-    if (folder == NULL)
-        return 0;
-    for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
-        count += entry->d_name[0] != '.';
-    closedir(folder);
-    return count;
-}
 
 /* ---- several callers ---- */
 
@@ -160,7 +145,7 @@ static void threads_case(Check *check, Case what, int rows, int *most)
     kernel_set_threads(1);
     check_call(check, &trial, trial.output);
     threads_try_counts(check, &what, &trial, rows);
-    int alive = threads_alive();
+    int alive = platform_threads_alive();
     *most = alive > *most ? alive : *most;
     threads_try_concurrent(check, &what, &trial);
     if (openmp_find(check, &openmp)) {
@@ -185,7 +170,7 @@ void check_threads(Check *check)
         check_rank_threads(check);
         return;
     }
-    int before = threads_alive(), most = before;
+    int before = platform_threads_alive(), most = before;
     check_make_telling(check, &typical);
     wide.fill = many.fill = typical.fill;
     threads_case(check, many, 40, &most); /* more threads than rows: the cases of 1 and 5 rows */

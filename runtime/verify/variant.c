@@ -4,10 +4,10 @@
 
 #include "driver/build.h"
 #include "driver/modules.h"
+#include "platform/platform.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -59,22 +59,20 @@ const char *object_why_not(Arena *arena, const Verification *verification, const
     const char *source =
         arena_printf(arena, "%s/%s/%s", verification->out_dir, verification->family->name, variant->source);
     const char *compiler = compiler_named(&build_rows[build]);
-    struct stat made, from;
+    const int64_t made = platform_changed_at(object);
     if (variant->target->gpu && module_row_why_not(variant->target, (ModuleRow)build) != NULL)
         return module_row_why_not(variant->target, (ModuleRow)build);
-    if (stat(object, &made) != 0 && variant->target->gpu) {
+    if (made < 0 && variant->target->gpu) {
         const char *noted = module_noted_reason(arena, object);
         return noted != NULL ? noted : "it was not compiled (`samebits compile` does)";
     }
-    if (stat(object, &made) != 0) {
+    if (made < 0) {
         if (!program_exists(arena, arena_copy_bytes(arena, compiler, strcspn(compiler, " "))))
             return arena_printf(arena, "%s is not installed", compiler);
         return arena_printf(arena, "%s made no object of it (`samebits compile` says why)",
                             build_rows[build].name);
     }
-    if (stat(source, &from) == 0 &&
-        (from.st_mtim.tv_sec > made.st_mtim.tv_sec ||
-         (from.st_mtim.tv_sec == made.st_mtim.tv_sec && from.st_mtim.tv_nsec > made.st_mtim.tv_nsec)))
+    if (platform_changed_at(source) > made)
         return "its object is older than its source: compile it again";
     return NULL;
 }

@@ -3,9 +3,11 @@
 
 #include "array/inputs.h"
 #include "driver/build.h"
+#include "platform/platform.h"
 #include "report/progress.h"
 #include "verify/certificate.h"
 #include "verify/controls.h"
+#include "verify/device.h"
 #include "verify/gpu_controls.h"
 
 #include <dirent.h>
@@ -191,14 +193,8 @@ static bool verified_ok(const Verified *verified)
 
 static json_t *machine_json(Arena *arena, const Family *family, const char *out_dir)
 {
-    char line[256], cpu[256] = "unknown";
-    FILE *file = fopen("/proc/cpuinfo", "r");
-    while (file != NULL && fgets(line, sizeof line, file) != NULL)
-        if (sscanf(line, "model name : %255[^\n]", cpu) == 1)
-            break;
-    if (file != NULL)
-        fclose(file);
-    return json_pack("{s:s, s:i, s:s}", "cpu", cpu, "threads", kernel_default_threads(), "compiler",
+    return json_pack("{s:s, s:i, s:s}", "cpu", platform_processor_name(arena), "threads",
+                     kernel_default_threads(), "compiler",
                      build_compiler_version(arena, family, out_dir, build_rows[0].compiler));
 }
 
@@ -261,12 +257,16 @@ static const char *verify_write(Arena *arena, const json_t *result, const char *
     return why == NULL ? NULL : arena_printf(arena, "%s: %s", path, why);
 }
 
-static const char *write_all(Arena *arena, const Work *work, const json_t *result, const char *folder)
+/* Devices repeat what the certificates say, so these come first. */
+static const char *write_all(Arena *arena, const Work *work, json_t *result, const char *folder)
 {
-    const char *why = verify_write(arena, result, folder);
-    for (int v = 0; v < work->verification.family->variants && why == NULL; v++)
-        why = certificate_write(&work->verification, &work->verified[v]);
-    return why;
+    const Verification *verification = &work->verification;
+    const char *why = NULL;
+    for (int v = 0; v < verification->family->variants && why == NULL; v++)
+        why = certificate_write(verification, &work->verified[v]);
+    if (why == NULL)
+        verify_on_devices(arena, verification->family, verification->out_dir, verification->seconds, result);
+    return why == NULL ? verify_write(arena, result, folder) : why;
 }
 
 /* ---- the stage ---- */

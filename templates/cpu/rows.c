@@ -35,18 +35,10 @@ $ end
 $ for n in r.nodes do
 $ if n.page == "vector" then
 $ include "cpu/vector.c"
-$ elseif n.page == "seq" then
-$ include "rows/seq.c"
-$ elseif n.page == "pairwise" then
-$ include "rows/pairwise.c"
-$ elseif n.page == "halving" then
-$ include "rows/halving.c"
 $ elseif n.page == "completion" then
 $ include "cpu/completion.c"
-$ elseif n.page == "part" then
-$ include "rows/part.c"
 $ else
-$ include "rows/cut.c"
+$ include "rows/" .. n.page .. ".c"
 $ end
 
 $ end

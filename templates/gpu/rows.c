@@ -36,16 +36,8 @@ $ end
 $ for n in r.nodes do
 $ if n.page == "vector" then
 $ include "gpu/vector.c"
-$ elseif n.page == "seq" then
-$ include "rows/seq.c"
-$ elseif n.page == "pairwise" then
-$ include "rows/pairwise.c"
-$ elseif n.page == "halving" then
-$ include "rows/halving.c"
-$ elseif n.page == "part" then
-$ include "rows/part.c"
 $ else
-$ include "rows/cut.c"
+$ include "rows/" .. n.page .. ".c"
 $ end
 
 $ end
@@ -118,13 +110,7 @@ $ if long_rows then
 
 $ for r in reductions do
 $ for n in r.join_nodes do
-$ if n.page == "seq" then
-$ include "rows/seq.c"
-$ elseif n.page == "pairwise" then
-$ include "rows/pairwise.c"
-$ else
-$ include "rows/halving.c"
-$ end
+$ include "rows/" .. n.page .. ".c"
 
 $ end
 /* Partials of ${r.name}: any number of blocks. */

@@ -118,6 +118,9 @@ bad_spec "completion over leaves" lone_completion "completion"
 good_with 'output = ' 'output = 7, --' | spec wrong_output
 bad_spec "a field of the wrong type" wrong_output "output"
 
+good_with 'lanes(32)' 'chunk(0 / 0, seq, seq)' | spec nan_size
+bad_spec "chunk of 0 / 0" nan_size "not a number"
+
 printf 'while true do end\n' | spec loops
 bad_spec "a spec that loops" loops "budget|without ending|instructions"
 printf 'while true do pcall(function() while true do end end) end\n' | spec loops_in_pcall
@@ -183,9 +186,24 @@ check "tree without leaves" 2 "leaves" -- "$samebits" tree 'lanes(8)' --leaves m
 check "tree of an unknown term" 2 "lane" "lanes" -- "$samebits" tree 'lane(8)' --leaves 9
 check "list of an unknown thing" 2 "operators" -- "$samebits" list operatorz
 check "help needs nothing" 0 "usage" -- "$samebits" --help
-for command in run generate compile verify bench call tree list doctor; do
+for command in run generate compile verify bench bundle call emulation tree list doctor; do
   check "$command --help" 0 "usage" -- "$samebits" "$command" --help
 done
+
+for name in COMPILE VERIFY BENCH; do
+  check "SAMEBITS_${name}_SECONDS that is no number" 2 "SAMEBITS_${name}_SECONDS" "'soon'" "seconds" -- \
+    env "SAMEBITS_${name}_SECONDS=soon" "$samebits" run total.lua --out out
+done
+
+# ---- what cannot be made is said with the reason, by every command ----
+
+good_with 'sum(cols, x)' 'sum(rows, sum(cols, x))' | spec nested
+for command in generate compile verify run; do
+  check "$command of an operator without a kernel" 1 "skipped: nested_c_lanes32_f32: .*dim" -- "$samebits" "$command" nested.lua --out out
+done
+check "call of an operator without a kernel" 1 "skipped: nested_c_lanes32_f32: .*dim" -- \
+  "$samebits" call nested.lua x=x.npy -o y=y.npy --out out
+check "list variants shows it, too" 0 "skipped: nested_c_lanes32_f32: .*dim" -- "$samebits" list variants nested.lua
 
 # ---- compilers ----
 

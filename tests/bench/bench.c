@@ -365,7 +365,7 @@ static void test_recommendation(void **state)
     assert_int_equal(compare_choose_method(fact, 4), 1);
     const char *text = compare_recommend(arena, fact, 4);
     assert_non_null(strstr(text, "Use 'careful'"));
-    assert_non_null(strstr(text, "it is the fastest: 50.0 us, 1.00 ulps at most"));
+    assert_non_null(strstr(text, "it is the fastest: 50.0 µs, 1.00 ulps at most"));
     assert_non_null(strstr(text, "'as it comes' is not measurably faster"));
     assert_non_null(strstr(text, "nothing is gained by it"));
     fact[3].gain_low = 1.3, fact[3].gain_high = 1.4;
@@ -377,7 +377,7 @@ static void test_recommendation(void **state)
     fact[1].max_ulps = 1.3;
     assert_int_equal(compare_choose_method(fact, 4), 0);
     text = compare_recommend(arena, fact, 4); /* it is not the fastest, and must not be called so */
-    assert_non_null(strstr(text, "as fast as the fastest ('careful', 50.0 us; less than 1 % apart)"));
+    assert_non_null(strstr(text, "as fast as the fastest ('careful', 50.0 µs; less than 1 % apart)"));
     assert_non_null(strstr(text, "(1.20 against 1.30 ulps)"));
     fact[1].max_ulps = fact[0].max_ulps; /* equal errors: the faster one, wherever it stands */
     assert_int_equal(compare_choose_method(fact, 4), 1);

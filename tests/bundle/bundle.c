@@ -1,7 +1,7 @@
 /* bundle.c: a bundle is made here and run as a program of its own, on the fake CUDA driver of tests/cuda.
  *
- * usage: test-bundle FAKE_CUDA RUNNER SUM_PTX WRONG_PTX. Certificates are made by the reference evaluator, so
- * the kernels are held against something that shares nothing with them. */
+ * usage: test-bundle FAKE_CUDA RUNNER SUM_PTX WRONG_PTX. Kernels are written by hand; generated.c has
+ * generated ones. */
 #include "bundle/bundle.h"
 
 #include "bundle/sums.h"
@@ -10,6 +10,7 @@
 #include "verify/cases.h"
 
 #include "../driver/folder.h"
+#include "certify.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -49,41 +50,6 @@ static const Family *read_family(Arena *arena, const char *folder, const char *n
     diagnostics_print(&diagnostics, stderr);
     assert_non_null(family);
     return family;
-}
-
-/* A certificate as `verify` writes it, its digests by the reference evaluator. */
-static const char *write_certificate(Arena *arena, const char *folder, const Variant *variant)
-{
-    const CaseList list = cases_canonical(arena, variant);
-    json_t *cases = json_array();
-    float *all = NULL;
-    size_t count = 0;
-    char digest[65];
-    for (int i = 0; i < list.count; i++) {
-        const Case *what = &list.item[i];
-        const Trial trial = trial_create(arena, variant, what);
-        const size_t elements = tensor_elements(&variant->op->output[0], &what->shape);
-        reference_evaluate(variant->op, variant->tree, variant->accumulator, &trial.call, 1);
-        inputs_digest(trial.output[0], elements, digest);
-        all = realloc(all, (count + elements + 1) * sizeof *all);
-        memcpy(all + count, trial.output[0], elements * sizeof *all);
-        count += elements;
-        json_t *shape = json_pack("{s:I, s:I}", "rows", (json_int_t)what->shape.size[0], "cols",
-                                  (json_int_t)what->shape.size[1]);
-        json_array_append_new(cases, json_pack("{s:s, s:I, s:o, s:s}", "data", fill_name(what->fill), "seed",
-                                               (json_int_t)what->seed, "shape", shape, "outputs", digest));
-    }
-    inputs_digest(all, count, digest);
-    free(all);
-    json_t *json = json_pack("{s:i, s:s, s:s, s:s, s:s, s:o, s:s}", "version", 1, "id", variant->id, "target",
-                             "avx2", "contract", variant->digest, "contract_text", variant->contract,
-                             "canonical", cases, "output_digest", digest);
-    char *text = json_dumps(json, JSON_INDENT(1));
-    const char *path =
-        folder_write(arena, folder, arena_printf(arena, "certificate-%s.json", variant->id), text);
-    free(text);
-    json_decref(json);
-    return path;
 }
 
 static Variant twin_of(Arena *arena, const Variant *variant, const Target *target, const char *symbol)
@@ -129,7 +95,8 @@ static int set_up(void **state)
     fixture.family[1] = read_family(arena, folder, "wide.lua", "seq", "f64");
     for (int i = 0; i < 2; i++) {
         const Variant *variant = &fixture.family[i]->variant[0];
-        fixture.certificate[i] = write_certificate(arena, folder, variant);
+        fixture.certificate[i] = arena_printf(arena, "%s/certificate-%s.json", folder, variant->id);
+        certify_variant(arena, variant, "avx2", fixture.certificate[i]);
         fixture.cuda[i] = twin_of(arena, variant, &cuda, i ? "wide" : "chunked");
     }
     fixture.metal = twin_of(arena, &fixture.family[0]->variant[0], &metal, "chunked");
@@ -286,8 +253,22 @@ static void test_kept(void **state)
     assert_says(text_in(first, "where"), "run on Fake GPU 0 with driver");
     assert_string_equal(text_in(first, "output_digest"), text_in(first, "expected_digest"));
     assert_true(json_integer_value(json_object_get(first, "cases")) >= 18);
-    assert_string_equal(text_in(json_object_get(ran.report, "device"), "name"), "Fake GPU 0");
+    assert_string_equal(text_in(json_object_get(json_object_get(ran.report, "devices"), "cuda"), "name"),
+                        "Fake GPU 0");
     json_decref(ran.report);
+}
+
+/* Both kernels are timed together, beside the first one entered again. */
+static void check_second_copy(const Ran *ran)
+{
+    const json_t *shape = json_array_get(json_object_get(ran->report, "shapes"), 0);
+    const json_t *entries = json_object_get(shape, "entries"), *again = json_array_get(entries, 2);
+    assert_int_equal(json_array_size(json_object_get(ran->report, "shapes")), 1);
+    assert_int_equal(json_array_size(entries), 3);
+    assert_string_equal(text_in(again, "kind"), "control");
+    assert_string_equal(text_in(again, "verdict"), "SAME");
+    assert_says(text_in(shape, "device"), "Fake GPU 0");
+    assert_true(json_integer_value(json_object_get(json_object_get(shape, "run"), "processes")) >= 5);
 }
 
 /* The large case: its digest by the processor's kernel when the bundle was made, and the device's. */
@@ -303,21 +284,26 @@ static void test_times(void **state)
     assert_int_equal(strlen(text_in(compared, "digest")), 64);
     assert_string_equal(text_in(alone, "status"),
                         "not compared"); /* no processor's kernel of that contract */
-    assert_int_equal(json_integer_value(json_object_get(alone, "bytes")),
+    assert_int_equal((int)json_number_value(json_object_get(alone, "bytes")),
                      4 * (LARGE_ROWS * LARGE_COLUMNS + LARGE_ROWS));
     assert_int_equal(json_integer_value(json_object_get(json_object_get(alone, "shape"), "cols")),
                      LARGE_COLUMNS);
-    const double ns = json_number_value(json_object_get(json_object_get(alone, "timing"), "median_ns"));
-    const double gbs = json_number_value(json_object_get(alone, "gbs")),
-                 copy = json_number_value(json_object_get(alone, "copy_gbs"));
-    assert_true(ns > 20000); /* one launch on the fake's clock */
-    const json_t *tried = json_object_get(alone, "tried"), *one;
-    size_t i;
-    assert_int_equal(json_array_size(tried), 5); /* blocks of 64 to 1024 threads */
-    json_array_foreach(tried, i, one)
-        assert_true(json_number_value(json_object_get(one, "median_ns")) > 0.99 * ns);
+    const json_t *device = json_object_get(alone, "device");
+    const double ns = json_number_value(json_object_get(alone, "median_ns")),
+                 gbs = json_number_value(json_object_get(alone, "gbs")),
+                 copy = json_number_value(json_object_get(alone, "copy_gbs")),
+                 share = json_number_value(json_object_get(alone, "share_of_copy"));
+    assert_true(ns > 400000); /* one launch on the fake's clock */
+    assert_int_equal(json_integer_value(json_object_get(device, "tried")), 5); /* blocks of 64 to 1024 */
+    assert_string_equal(text_in(json_object_get(device, "geometry"), "path"), "rows");
     assert_true(gbs * ns > 3611 && gbs * ns < 3613);
     assert_true(copy > 50 && copy < 200); /* the fake's is 100 */
+    assert_true(share * copy > 0.999 * gbs && share * copy < 1.001 * gbs);
+    assert_true(json_number_value(json_object_get(alone, "first_call_ns")) > 0);
+    assert_true(json_number_value(json_object_get(device, "load_ns")) > 0);
+    assert_says(ran.said, "device copy 100 GB/s, noise floor 0.00 %");
+    assert_says(ran.said, "of copy; rows of ");
+    check_second_copy(&ran);
     json_decref(ran.report);
 }
 
@@ -369,6 +355,44 @@ static void test_hangs(void **state)
     assert_string_equal(ran.why, "exit status 1");
     assert_status(&ran, fixture->cuda[0].id, "failed: no answer within 1 s");
     assert_status(&ran, fixture->cpu.id, "kept"); /* the others go on */
+    json_decref(ran.report);
+}
+
+/* What holds in every check can still hang when it is timed: the others go on, and the reason is told. */
+static void test_hangs_when_timed(void **state)
+{
+    const Fixture *fixture = *state;
+    const char *folder = make_bundle(fixture, sum_path);
+    setenv("FAKE_CUDA_LAUNCHES", "60", 1);
+    setenv("SAMEBITS_DEVICE_SECONDS", "0.2", 1);
+    Ran ran = run_bundle(fixture, folder, "--time", NULL);
+    unsetenv("FAKE_CUDA_LAUNCHES");
+    unsetenv("SAMEBITS_DEVICE_SECONDS");
+    assert_string_equal(ran.why, "exit status 1");
+    assert_status(&ran, fixture->cuda[0].id, "kept");
+    const char *status = text_in(check_of(&ran, "times", fixture->cuda[0].id), "status");
+    assert_says(status, "failed: not timed: ");
+    assert_says(status, "no answer within 0.2 s");
+    json_decref(ran.report);
+}
+
+static void test_old_driver(void **state)
+{
+    const Fixture *fixture = *state;
+    const char *folder = make_bundle(fixture, sum_path);
+    setenv("FAKE_CUDA", "old", 1);
+    Ran ran = run_bundle(fixture, folder, "--time", NULL);
+    assert_null(ran.why);
+    assert_status(
+        &ran, fixture->cuda[0].id,
+        "skipped: the driver is too old: it knows CUDA 10.1, PTX 7.5 needs 11.5; update the driver");
+    assert_status(&ran, fixture->cpu.id, "kept");
+    assert_int_equal(json_array_size(json_object_get(ran.report, "times")), 0);
+    json_decref(ran.report);
+    setenv("FAKE_CUDA", "contract", 1);
+    ran = run_bundle(fixture, folder, NULL, NULL);
+    assert_string_equal(ran.why, "exit status 1");
+    assert_status(&ran, fixture->cuda[0].id, "refused: Fake GPU 0 contracts a product and a sum");
     json_decref(ran.report);
 }
 
@@ -540,6 +564,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup(test_no_gpu, start_anew),
         cmocka_unit_test_setup(test_broken, start_anew),
         cmocka_unit_test_setup(test_hangs, start_anew),
+        cmocka_unit_test_setup(test_hangs_when_timed, start_anew),
+        cmocka_unit_test_setup(test_old_driver, start_anew),
         cmocka_unit_test_setup(test_changed_file, start_anew),
         cmocka_unit_test_setup(test_changed_certificate, start_anew),
         cmocka_unit_test_setup(test_other_contract, start_anew),

@@ -179,6 +179,30 @@ for operator in operators:
 shipped = {file[:-4] for file in os.listdir(specs) if file.endswith(".lua")}
 check("every shipped operator was called", shipped - set(operators) == {"rmsnorm_methods", "rmsnorm_chunks"}, shipped)
 
+# ---- doctor ----
+
+doctor = json.loads(run("doctor", "--json").stdout)
+names = [one["name"] for one in doctor["targets"]]
+check("doctor names each target once", sorted(names) == sorted(set(names)) and {"c", "cuda", "metal", "mpi"} <= set(names), names)
+check("doctor and list agree on what this version has",
+      {one["name"] for one in doctor["targets"] if "version" not in one["said"]}
+      == {one["name"] for one in json.loads(run("list", "targets", "--json").stdout)})
+check("doctor says of each device whether it is here, and why not",
+      [one["target"] for one in doctor["devices"]] == ["cuda", "metal"] and all(one["said"] for one in doctor["devices"]), doctor)
+
+# ---- docs: every environment variable that is read is in the table ----
+
+root = os.path.dirname(specs)
+read = set()
+for folder in ("generator", "runtime"):
+    for path, _, files in os.walk(os.path.join(root, folder)):
+        for name in files:
+            if name.endswith(".c"):
+                text = open(os.path.join(path, name), encoding="utf-8").read()
+                read |= set(re.findall(r'getenv\("(\w+)"\)', text)) | set(re.findall(r'"(SAMEBITS_[A-Z_]+)"', text))
+table = set(re.findall(r"^\| `(\w+)` \|", open(os.path.join(root, "docs", "environment.md"), encoding="utf-8").read(), re.MULTILINE))
+check("docs/environment.md lists what is read", read - {"PATH"} == table, (sorted(read - table), sorted(table - read)))
+
 # ---- call: threads, params, other programs ----
 
 write_npy("x.npy", draw(ROWS * COLS), (ROWS, COLS))
@@ -225,13 +249,17 @@ for name in ("small", "other"):
 results = {}
 for arguments in ("list operators " + specs.replace(" ", "\0"), "list targets", "list terms", "list variants small.lua", "doctor",
                   "tree chunk(8,lanes(4),pairwise)", "tree small.lua", "elementary --sample 100", "generate small.lua",
-                  "compile small.lua", "verify small.lua", "verify small.lua other.lua", "bench small.lua", "run small.lua"):
+                  "emulation small.lua", "compile small.lua", "verify small.lua", "verify small.lua other.lua", "bench small.lua", "run small.lua"):
     done = run(*[part.replace("\0", " ") for part in arguments.split()], "--json")
     try:
         results[arguments] = json.loads(done.stdout, parse_constant=lambda name: check(f"no {name} in JSON", False))
         check(f"{arguments.replace(specs, 'specs')} --json: one JSON text", done.returncode == 0, done.stderr)
     except json.JSONDecodeError as error:
         check(f"{arguments} --json: one JSON text", False, f"{error}: {done.stdout[:300]} {done.stderr}")
+emulated = results.get("emulation small.lua", {})
+check("emulation: a switch, and each GPU kernel against scalar C", emulated.get("switch_ns", 0) > 0 and
+      {one["target"] for one in emulated["kernels"]} == {"cuda", "metal"} and
+      all(way["times_scalar"] > 0 for one in emulated["kernels"] for way in one["emulated"]), emulated)
 check("several specs give a list", [one["family"] for one in results["verify small.lua other.lua"]] == ["small", "other"])
 fields = "id operator dtype tree target contract source symbol args launch".split()
 check("manifest: the fields it promises", all(set(fields) <= set(one) for one in results["generate small.lua"]["variants"]))

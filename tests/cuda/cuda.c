@@ -38,9 +38,11 @@ enum { ROWS_AXIS = 1 }; /* bit of dim 0 */
 static const char launch_text[] =
     "{\"kernels\": [{\"name\": \"rows\", \"role\": \"rows\"},"
     "{\"name\": \"rows_warp\", \"role\": \"warps\"},"
-    "{\"name\": \"rows_part0\", \"role\": \"part\", \"reduction\": 0, \"part\": 64},"
-    "{\"name\": \"rows_join0\", \"role\": \"join\", \"reduction\": 0},"
-    "{\"name\": \"rows_output\", \"role\": \"output\"}], \"workspace_floats\": 1}";
+    "{\"name\": \"rows_part0\", \"role\": \"part\", \"reduction\": 0, \"extra\": [\"row\", \"workspace\"]},"
+    "{\"name\": \"rows_join0\", \"role\": \"join\", \"reduction\": 0, \"extra\": [\"row\", \"workspace\"]},"
+    "{\"name\": \"rows_output\", \"role\": \"output\", \"extra\": [\"row\", \"workspace\"]}],"
+    "\"workspace\": {\"type\": \"float\", \"values\": 16, \"partials\": [[{\"cut\": \"chunk\", \"size\": "
+    "64}]]}}";
 
 typedef struct Fixture {
     Arena *arena;
@@ -354,7 +356,7 @@ static const char *call_kernel(const Job *job, CudaDevice *device, CallData *cal
 }
 
 /* In the child: one call; "equal", "differs", or why not. */
-static void call_once(void *context, FILE *out)
+static void call_kernel_once(void *context, FILE *out)
 {
     const Job *job = context;
     const char *why = NULL;
@@ -379,7 +381,7 @@ static void call_once(void *context, FILE *out)
 static const char *outcome(const Job *job, double seconds)
 {
     Buffer text = {0};
-    const char *why = cuda_run(job->fixture->arena, seconds, call_once, (void *)job, &text);
+    const char *why = cuda_run(job->fixture->arena, seconds, call_kernel_once, (void *)job, &text);
     const char *said = why ? why : arena_copy(job->fixture->arena, buffer_string(&text));
     buffer_destroy(&text);
     return said;
@@ -442,7 +444,7 @@ static void test_chosen_geometry(void **state)
     assert_null(buffer_read_file(&text, log, 1 << 16));
     unlink(log);
     assert_string_equal(buffer_string(&text), "rows_warp 2 256\nrows 3 256\n"
-                                              "rows_part0 4096 256\nrows_join0 1 256\nrows_output 1024 256\n"
+                                              "rows_part0 512 256\nrows_join0 1 256\nrows_output 1024 256\n"
                                               "rows_warp 2 192\n");
     buffer_destroy(&text);
 }
@@ -552,15 +554,39 @@ static void test_endless_kernel(void **state)
 
 /* ---- times ---- */
 
+enum { SETS = 3, CALLS = 7 };
+
+/* One kernel and copies take turns on the same buffers. */
+static const char *time_both(const Job *job, CudaDevice *device, CudaKernel *kernel, const CallData *call,
+                             DeviceSpan span[3])
+{
+    Arena *arena = job->fixture->arena;
+    const char *why = NULL;
+    CudaTimer *timer = NULL, *copies = NULL;
+    CudaSets *sets = cuda_sets_create(arena, device, &op, call, SETS, &why);
+    if (sets)
+        timer = cuda_timer_create(arena, device, kernel, sets, call, job->geometry, &why);
+    if (timer)
+        copies = cuda_timer_create(arena, device, NULL, sets, call, (Geometry){0}, &why);
+    for (int i = 0; i < 4 && !why; i++) /* an odd number of calls, so that sets change places */
+        why = i % 2 ? cuda_timer_run(arena, copies, CALLS, &span[1])
+                    : cuda_timer_run(arena, timer, CALLS, &span[0]);
+    if (!why)
+        why = cuda_timer_run(arena, timer, 0, &span[2]);
+    cuda_timer_destroy(timer);
+    cuda_timer_destroy(copies);
+    cuda_sets_destroy(sets);
+    return why;
+}
+
 static void time_rows(void *context, FILE *out)
 {
     const Job *job = context;
     Arena *arena = job->fixture->arena;
     const char *why = NULL;
-    CudaTiming timing = {0};
+    DeviceSpan span[3] = {{0}};
     CudaDevice *device = cuda_open(arena, &why);
     CallData call = make_call(arena, job->rows, job->cols);
-    double gbs = 0;
     CudaKernel *kernel = device ? cuda_kernel_open(arena, device, job->fixture->ptx, &job->fixture->launch,
                                                    &op, ROWS_AXIS, &why)
                                 : NULL;
@@ -568,21 +594,16 @@ static void time_rows(void *context, FILE *out)
     if (kernel)
         why = cuda_kernel_call(arena, kernel, &call, &job->geometry, &once);
     if (kernel && !why)
-        why = cuda_kernel_time(arena, kernel, &call, &job->geometry, &timing);
-    if (device && !why)
-        why = cuda_copy_bandwidth(arena, device, 1 << 20, &gbs);
-    json_t *answer = why ? json_pack("{s:s}", "why", why)
-                         : json_pack("{s:o, s:f, s:f}", "timing", cuda_timing_to_json(&timing), "once",
-                                     once.device_ns, "gbs", gbs);
+        why = time_both(job, device, kernel, &call, span);
     cuda_kernel_close(kernel);
     cuda_close(device);
+    json_t *answer =
+        why ? json_pack("{s:s}", "why", why)
+            : json_pack("{s:f, s:f, s:f, s:f, s:f, s:f}", "once", once.device_ns, "kernel", span[0].device_ns,
+                        "launch", span[0].launch_ns, "whole", span[0].whole_ns, "copy", span[1].device_ns,
+                        "nothing", span[2].device_ns);
     json_dumpf(answer, out, 0);
     json_decref(answer);
-}
-
-static double timed(const json_t *answer, const char *name)
-{
-    return json_number_value(json_object_get(json_object_get(answer, "timing"), name));
 }
 
 static void test_times(void **state)
@@ -593,18 +614,16 @@ static void test_times(void **state)
     assert_null(cuda_run(fixture->arena, 120, time_rows, (void *)&job, &text));
     json_t *answer = json_loads(buffer_string(&text), 0, NULL);
     assert_null(json_string_value(json_object_get(answer, "why")));
-    const double once = json_number_value(json_object_get(answer, "once"));
-    assert_true(once > 20000); /* the fake's launch, and instructions */
-    assert_true(fabs(timed(answer, "median_ns") - once) <
-                0.01 * once); /* per call, whatever the number of calls */
-    assert_true(fabs(timed(answer, "min_ns") - once) < 0.01 * once);
-    assert_int_equal((int)timed(answer, "event_overhead_ns"), 0);
-    assert_true(timed(answer, "calls_per_sample") > 5);
-    assert_true(timed(answer, "launch_ns") > 0);
-    assert_true(timed(answer, "first_call_ns") > 0);
-    /* 4 x 64 x 2 + 64 + 4 floats are 2320 bytes: 57 sets are more than twice the cache of 65536 */
-    assert_int_equal((int)timed(answer, "buffers"), 57);
-    assert_true(fabs(json_number_value(json_object_get(answer, "gbs")) - 100) < 0.5);
+    const double once = json_number_value(json_object_get(answer, "once")),
+                 kernel = json_number_value(json_object_get(answer, "kernel")),
+                 launch = json_number_value(json_object_get(answer, "launch")),
+                 whole = json_number_value(json_object_get(answer, "whole"));
+    assert_true(once > 400000);                        /* the fake's launch, and instructions */
+    assert_true(fabs(kernel - once) < 0.01 * once);    /* per call, whatever the number of calls */
+    assert_true(launch > 0 && whole > CALLS * launch); /* the host's own clock */
+    /* the first input, 4 x 64 floats: 100 bytes read and written per nanosecond */
+    assert_true(fabs(json_number_value(json_object_get(answer, "copy")) - 20) < 1);
+    assert_int_equal((int)json_number_value(json_object_get(answer, "nothing")), 0);
     json_decref(answer);
     buffer_destroy(&text);
 }

@@ -6,7 +6,7 @@
  * alive when the context is released. The device's clock counts instructions, so times can be checked.
  *
  * FAKE_CUDA lists what is wrong with this device (words separated by commas; `flaws` below); FAKE_CUDA_LOG
- * names a file that gets a line per launch. */
+ * names a file that gets a line per launch; after FAKE_CUDA_LAUNCHES launches a process's next one hangs. */
 #include "fake_ptx.h"
 
 #include <signal.h>
@@ -517,7 +517,7 @@ static PtxFlaws device_flaws(void)
 
 static void finish(PtxEnd end)
 {
-    fake.clock += 20000 + 50 * end.instructions; /* slow: few calls make a millisecond */
+    fake.clock += 400000 + 50 * end.instructions; /* slow: few calls make a millisecond */
     switch (end.how) {
     case PTX_DONE:
         break;
@@ -532,6 +532,14 @@ static void finish(PtxEnd end)
         fake.sticky = LAUNCH_FAILED;
         break;
     }
+}
+
+/* True from launch number FAKE_CUDA_LAUNCHES of this process on: that one and all behind it hang. */
+static bool is_tired(void)
+{
+    static long launches;
+    const char *most = getenv("FAKE_CUDA_LAUNCHES");
+    return most && ++launches > atol(most);
 }
 
 int cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x,
@@ -557,7 +565,7 @@ int cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsigned gr
         memcpy(bytes + at.offset, argument[i], at.size); /* what the driver does: it trusts the text */
     }
     log_launch(thing->entry, grid_x, block_x);
-    if (fake.hung || has_flaw("hang")) {
+    if (fake.hung || has_flaw("hang") || is_tired()) {
         fake.hung = true;
         return SUCCESS;
     }

@@ -5,6 +5,7 @@
  *   clang -x cuda --cuda-device-only --cuda-gpu-arch=sm_80 -nocudainc -nocudalib -Xclang -target-feature
  *     -Xclang +ptx75 -fdeclspec -O2 -ffp-contract=off -S -include rows_prelude.h rows.cu -o rows.ptx */
 typedef unsigned long long Size;
+enum { VALUES = 16 }; /* places in front of the partials */
 
 __device__ static float chunk(const float *x, const float *w, Size begin, Size end, unsigned lane)
 {
@@ -73,31 +74,31 @@ extern "C" __global__ void rows_warp(const float *x, const float *w, float *y, f
 }
 
 extern "C" __global__ void rows_part0(const float *x, const float *w, float *y, float *z, Size rows, Size cols,
-                                      float a, float b, float *workspace, Size row)
+                                      float a, float b, Size row, float *workspace)
 {
     const unsigned lane = threadIdx.x % 32;
     const Size warps = blockDim.x / 32, chunks = (cols + 63) / 64;
     for (Size c = blockIdx.x * warps + threadIdx.x / 32; c < chunks; c += gridDim.x * warps) {
         const float sum = chunk(x + row * cols, w, c * 64, chunk_end(c, cols), lane);
         if (lane == 0)
-            workspace[1 + c] = sum;
+            workspace[VALUES + c] = sum;
     }
 }
 
 extern "C" __global__ void rows_join0(const float *x, const float *w, float *y, float *z, Size rows, Size cols,
-                                      float a, float b, float *workspace, Size row)
+                                      float a, float b, Size row, float *workspace)
 {
     const Size chunks = (cols + 63) / 64;
     if (threadIdx.x == 0) {
         float total = 0.0f;
         for (Size c = 0; c < chunks; c++)
-            total = c ? __fadd_rn(total, workspace[1 + c]) : workspace[1 + c];
+            total = c ? __fadd_rn(total, workspace[VALUES + c]) : workspace[VALUES + c];
         z[row] = workspace[0] = __fadd_rn(__fmul_rn(a, total), b);
     }
 }
 
 extern "C" __global__ void rows_output(const float *x, const float *w, float *y, float *z, Size rows, Size cols,
-                                       float a, float b, float *workspace, Size row)
+                                       float a, float b, Size row, float *workspace)
 {
     for (Size i = (Size)blockIdx.x * blockDim.x + threadIdx.x; i < cols; i += (Size)gridDim.x * blockDim.x)
         y[row * cols + i] = __fadd_rn(__fmul_rn(x[row * cols + i], w[i]), workspace[0]);

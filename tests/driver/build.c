@@ -444,6 +444,111 @@ static void test_command_compiles_as_quoted(void **state)
     }
 }
 
+/* ---- the precompiled header ---- */
+
+/* Two vector variants that use <immintrin.h>, and one that has the header for itself and goes without. */
+static void make_vectors(Fixture *fixture)
+{
+    static const Target vector = {
+        .name = "avx2", .width = 8, .extension = ".c", .compile = "-mavx2 -mfma", .cpu_needs = "avx2 fma"};
+    for (int v = 0; v < 2; v++) {
+        fixture->variant[v].target = &vector;
+        write_source(fixture, fixture->variant[v].source,
+                     arena_printf(fixture->arena,
+                                  "#include <immintrin.h>\n#include <stddef.h>\n"
+                                  "void %s(const float *x, float *y, size_t n);\n"
+                                  "void %s(const float *x, float *y, size_t n)\n"
+                                  "{\n"
+                                  "    const __m256 two = _mm256_set1_ps(2.0f);\n"
+                                  "    for (size_t i = 0; i < n; i++)\n"
+                                  "        y[i] = x[i] * _mm256_cvtss_f32(two);\n"
+                                  "}\n",
+                                  fixture->variant[v].symbol, fixture->variant[v].symbol));
+    }
+    assert_null(build_write_ninja(&fixture->family, fixture->folder));
+}
+
+static const char *read_text(Fixture *fixture, const char *name, size_t *size)
+{
+    Buffer text = {0};
+    const char *path = arena_printf(fixture->arena, "%s/fam ily/%s", fixture->folder, name);
+    const char *reason = buffer_read_file(&text, path, 1 << 26);
+    if (reason) {
+        fail_msg("%s: %s", path, reason);
+    }
+    const char *copy = arena_copy_bytes(fixture->arena, buffer_string(&text), text.size);
+    *size = text.size;
+    buffer_destroy(&text);
+    return copy;
+}
+
+/* The object is the one that the command in the source's head makes, byte for byte. */
+static void test_header_is_shared_and_changes_nothing(void **state)
+{
+    Fixture *fixture = *state;
+    size_t size, plain_size;
+    make_vectors(fixture);
+    assert_true(build(fixture, true));
+    assert_string_equal(read_text(fixture, "obj/clang-O3/avx2.flags", &size),
+                        "-include-pch obj/clang-O3/avx2.pch\n");
+    assert_string_equal(read_text(fixture, "obj/clang-O0/avx2.flags", &size),
+                        "-include-pch obj/clang-O0/avx2.pch\n");
+    for (int b = 0; b < build_count; b++) {
+        if (strcmp(build_rows[b].compiler, "gcc") != 0 || have_gcc()) {
+            expect_built(fixture, 0, b);
+            expect_built(fixture, 2, b);
+        }
+    }
+    const char *shared = read_text(fixture, "obj/clang-O3/twice_a.so", &size);
+    Buffer output = {0};
+    const char *const argv[] = {"sh", "-c", build_command_text(fixture->arena, &fixture->variant[0], 0),
+                                NULL};
+    const char *folder = arena_printf(fixture->arena, "%s/fam ily", fixture->folder);
+    assert_null(child_exec(fixture->arena, (ChildLimits){60, 0}, argv, folder, &output));
+    buffer_destroy(&output);
+    const char *plain = read_text(fixture, "twice_a.so", &plain_size);
+    assert_int_equal(size, plain_size);
+    assert_memory_equal(shared, plain, size);
+}
+
+static void test_lost_header_is_made_again(void **state)
+{
+    Fixture *fixture = *state;
+    make_vectors(fixture);
+    assert_true(build(fixture, false));
+    const char *header =
+        build_header_path(fixture->arena, &fixture->family, fixture->variant[0].target, fixture->folder, 0);
+    assert_int_equal(remove(header), 0);
+    assert_true(build(fixture, false));
+    assert_int_equal(fixture->result.compiled, 2); /* what uses it */
+    expect_built(fixture, 0, 0);
+    assert_true(build(fixture, false));
+    assert_int_equal(fixture->result.compiled, 0);
+}
+
+/* One that makes no header, and one that makes it and does not take it. */
+static void test_compiler_without_headers(void **state)
+{
+    static const char *const refuses[] = {"c-header", "-include-pch"};
+    Fixture *fixture = *state;
+    size_t size;
+    make_vectors(fixture);
+    for (int i = 0; i < 2; i++) {
+        const char *text = arena_printf(fixture->arena,
+                                        "#!/bin/sh\ntest \"$1\" = --version && { echo other %d; exit 0; }\n"
+                                        "case \"$*\" in *%s*) exit 1;; esac\nexec clang \"$@\"\n",
+                                        i, refuses[i]);
+        setenv("SAMEBITS_CLANG", write_program(fixture, "other-clang", text), 1);
+        assert_true(build(fixture, false));
+        assert_int_equal(fixture->result.compiled, VARIANTS + 1);
+        expect_built(fixture, 0, 0);
+        expect_built(fixture, 1, 0);
+        assert_string_equal(read_text(fixture, "obj/clang-O3/avx2.flags", &size), "");
+        assert_true(build(fixture, false));
+        assert_int_equal(fixture->result.compiled, 0);
+    }
+}
+
 /* The same family gives the same file, and the file names no machine. */
 static void test_ninja_file_is_the_same_everywhere(void **state)
 {
@@ -502,6 +607,9 @@ int main(void)
         TEST(test_missing_ninja),
         TEST(test_baselines),
         TEST(test_command_compiles_as_quoted),
+        TEST(test_header_is_shared_and_changes_nothing),
+        TEST(test_lost_header_is_made_again),
+        TEST(test_compiler_without_headers),
         TEST(test_ninja_file_is_the_same_everywhere),
         TEST(test_explanations),
     };

@@ -9,6 +9,7 @@
 #include "lua/data_file.h"
 #include "reference/elementary.h"
 #include "reference/evaluate.h"
+#include "target/target.h"
 #include "template/template.h"
 
 #include <dlfcn.h>
@@ -427,11 +428,11 @@ static void compare_target(bool vector)
 
 static bool has_avx2(void)
 {
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-        return true;
+    const char *why = target_why_not_here(target_named("avx2"));
+    if (why) {
+        print_message("# skipped: %s\n", why);
     }
-    print_message("# skipped: this processor has no AVX2 with FMA\n");
-    return false;
+    return !why;
 }
 
 static void target_c_equals_reference(void **state)

@@ -2,9 +2,7 @@
  *
  * Right are the 105 frozen cases (tests/vectors), which come from outside this project, and the reference
  * evaluator, which shares no code with lowering, pages or kernels. */
-#include "workshop.h"
-
-#include "reference/fold.h"
+#include "frozen.h"
 
 #include <math.h>
 #include <setjmp.h>
@@ -17,129 +15,11 @@
 
 static const char *vectors_path, *operators_path, *specs_folder;
 
-static const char sum_text[] = "local rows, cols = dim 'rows', dim 'cols'\n"
-                               "local x = input('x', rows, cols)\n"
-                               "return kernel 'sum' { output = { y = sum(cols, x) }, tree = seq }\n";
 static const char dot_text[] = "local rows, cols = dim 'rows', dim 'cols'\n"
                                "local x, w = input('x', rows, cols), input('w', rows, cols)\n"
                                "return kernel 'dot' { output = { y = sum(cols, x * w) }, tree = seq }\n";
 
 /* ---- the frozen cases ---- */
-
-enum { CASES = 105, FIELDS = 7, LEAVES_MOST = 128, TERMS_MOST = 32 };
-
-typedef struct Case {
-    const char *operator_name, *term;
-    size_t count;
-    float x[LEAVES_MOST], w[LEAVES_MOST], right, right_f64;
-} Case;
-
-static float value_of(const char *hex)
-{
-    const uint32_t word = (uint32_t)strtoul(hex, NULL, 16);
-    float value;
-    memcpy(&value, &word, sizeof value);
-    return value;
-}
-
-static void read_words(char *field, float *value, size_t count)
-{
-    char *rest = NULL;
-    size_t read = 0;
-    for (char *word = strtok_r(field, " ", &rest); word && *word != '-'; word = strtok_r(NULL, " ", &rest)) {
-        assert_true(read < LEAVES_MOST);
-        value[read++] = value_of(word);
-    }
-    assert_int_equal(read, count);
-}
-
-static void read_case(char *line, Case *read)
-{
-    char *field[FIELDS];
-    for (int i = 0; i < FIELDS; i++) {
-        field[i] = strsep(&line, "\t");
-        assert_non_null(field[i]);
-    }
-    read->operator_name = field[0];
-    read->term = field[1];
-    read->count = strtoul(field[2], NULL, 10);
-    read_words(field[4], read->x, read->count);
-    read_words(field[5], read->w, strcmp(field[0], "dot") == 0 ? read->count : 0);
-    read->right = value_of(field[6]);
-}
-
-/* The lines stay in `text`, to which the cases point. */
-static int read_cases(Arena *arena, Buffer *text, Case **cases)
-{
-    const char *why = buffer_read_file(text, vectors_path, 1 << 20);
-    if (why) {
-        fail_msg("%s: %s", vectors_path, why);
-    }
-    int count = 0;
-    char *rest = text->data;
-    *cases = ARENA_ARRAY(arena, Case, CASES + 1);
-    for (char *line = strsep(&rest, "\n"); line && count <= CASES; line = strsep(&rest, "\n")) {
-        if (*line && *line != '#') {
-            read_case(line, &(*cases)[count++]);
-        }
-    }
-    assert_int_equal(count, CASES);
-    return count;
-}
-
-/* Every distinct term of one operator's cases, as the value of the axis `tree`. */
-static const char *distinct_terms(Arena *arena, const Case *cases, const char *operator_name)
-{
-    const char *known[TERMS_MOST], *list = NULL;
-    int terms = 0;
-    for (int i = 0; i < CASES; i++) {
-        bool is_new = strcmp(cases[i].operator_name, operator_name) == 0;
-        for (int t = 0; t < terms; t++) {
-            is_new &= strcmp(known[t], cases[i].term) != 0;
-        }
-        if (is_new) {
-            assert_true(terms < TERMS_MOST);
-            known[terms++] = cases[i].term;
-            list = list ? arena_printf(arena, "%s, %s", list, cases[i].term) : cases[i].term;
-        }
-    }
-    assert_non_null(list);
-    return list;
-}
-
-static const Term *term_of(Workshop *shop, const char *text)
-{
-    const Term *term = term_parse(shop->arena, &shop->diagnostics, (Location){0}, text);
-    assert_non_null(term);
-    return term;
-}
-
-/* f32: the frozen words. f64: what reference_fold says of the same leaves. */
-static int check_cases_of(Workshop *shop, const Variant *variant, Case *cases, int *tried)
-{
-    const bool is_dot = strcmp(variant->op->name, "dot") == 0;
-    Trial trial[CASES];
-    int trials = 0;
-    for (int i = 0; i < CASES; i++) {
-        Case *one = &cases[i];
-        if (strcmp(one->operator_name, variant->op->name) != 0 ||
-            !term_equal(term_of(shop, one->term), variant->tree)) {
-            continue;
-        }
-        const ReferenceLeaves leaves = {one->x, is_dot ? one->w : NULL, one->count};
-        one->right_f64 = reference_fold(variant->tree, REDUCE_SUM, ACCUMULATOR_F64, leaves, 1);
-        trial[trials++] =
-            (Trial){.shape = {{1, one->count}},
-                    .input = {one->x, one->w},
-                    .output = variant->accumulator == ACCUMULATOR_F64 ? &one->right_f64 : &one->right};
-    }
-    const Findings found = workshop_try(shop, variant, trial, trials);
-    *tried += found.cases;
-    if (found.wrong) {
-        fprintf(stderr, "wrong: %s: %d of %d cases: %s\n", variant->id, found.wrong, trials, found.first);
-    }
-    return found.wrong;
-}
 
 /* f64 on the target c; avx2 has it below. */
 static bool frozen_wanted(const Variant *variant)
@@ -147,46 +27,26 @@ static bool frozen_wanted(const Variant *variant)
     return variant->accumulator == ACCUMULATOR_F32 || strcmp(variant->target->name, "c") == 0;
 }
 
-static void check_vectors(const char *operator_name, const char *text, const char *accumulators,
-                          int kernels_per_case)
-{
-    workshop_need_compiler();
-    Workshop shop;
-    Buffer lines = {0};
-    Case *cases = NULL;
-    Arena *arena = arena_create();
-    read_cases(arena, &lines, &cases);
-    const AxisOverride overrides[] = {{"tree", distinct_terms(arena, cases, operator_name)},
-                                      {"accumulator", accumulators},
-                                      {"target", "c, avx2"}};
-    workshop_open(&shop, operator_name, NULL, text, overrides, 3);
-    workshop_keep(&shop, frozen_wanted);
-    int failures = workshop_build(&shop), tried = 0, expected = 0;
-    for (int v = 0; v < shop.family.variants; v++) {
-        if (!shop.built.why[v * build_count]) {
-            failures += check_cases_of(&shop, &shop.family.variant[v], cases, &tried);
-        }
-    }
-    for (int i = 0; i < CASES; i++) {
-        expected += kernels_per_case * (strcmp(cases[i].operator_name, operator_name) == 0);
-    }
-    workshop_close(&shop);
-    buffer_destroy(&lines);
-    arena_destroy(arena);
-    assert_int_equal(failures, 0);
-    assert_int_equal(tried, expected);
-}
-
 static void frozen_cases_of_sum(void **state)
 {
     (void)state;
-    check_vectors("sum", sum_text, "f32", 2);
+    frozen_check(vectors_path, &(FrozenPlan){.operator_name = "sum",
+                                             .targets = "c, avx2",
+                                             .accumulators = "f32",
+                                             .wanted = frozen_wanted,
+                                             .kernels_per_case = 2,
+                                             .calls = 1});
 }
 
 static void frozen_cases_of_dot(void **state)
 {
     (void)state;
-    check_vectors("dot", dot_text, "f32, f64", 3);
+    frozen_check(vectors_path, &(FrozenPlan){.operator_name = "dot",
+                                             .targets = "c, avx2",
+                                             .accumulators = "f32, f64",
+                                             .wanted = frozen_wanted,
+                                             .kernels_per_case = 3,
+                                             .calls = 1});
 }
 
 /* ---- nasty terms ---- */
@@ -391,11 +251,32 @@ static void long_rows_of_norms(void **state)
 
 /* ---- schedules change no bit ---- */
 
-/* Outputs stored around the cache begin at every place of a vector. */
-static void schedules_change_no_bit(void **state)
+/* Rows that are apart in memory where the next ones are, and an input that no reduction reads. */
+static const char apart_text[] =
+    "local a, rows, cols = dim 'a', dim 'rows', dim 'cols'\n"
+    "local x, w = input('x', a, rows, cols), input('w', rows, cols)\n"
+    "return kernel 'apart' { output = { y = x * sum(cols, x * x) + w }, tree = seq }\n";
+
+/* Outputs stored around the cache begin at every place of a line of it, in rows by fours and what is left of
+ * four, in place and not. */
+static void add_stored_shapes(TrialList *list, bool three_dims)
 {
-    (void)state;
-    workshop_need_compiler();
+    static const size_t larger[][2] = {{9, 127}, {6, 161}, {8, 4096}, {9, 4099}, {5, 33000}, {1, 70001}};
+    for (size_t i = 0; i < 76 + sizeof larger / sizeof larger[0]; i++) {
+        const size_t rows = i < 76 ? 1 + i % 9 : larger[i - 76][0], cols = i < 76 ? i : larger[i - 76][1];
+        const int threads = i < 76 ? 2 : 3;
+        const Shape shape = three_dims ? (Shape){{2, rows, cols}} : (Shape){{rows, cols}};
+        for (int in_place = 0; in_place < 2; in_place++) {
+            add_trial(list, (Trial){.shape = shape,
+                                    .kind = i < 76 ? kind_at(list->count) : INPUT_NORMAL,
+                                    .threads = threads,
+                                    .in_place = in_place});
+        }
+    }
+}
+
+static void check_schedules(const char *name, const char *text)
+{
     Workshop shop;
     TrialList list = {0};
     const AxisOverride overrides[] = {{"tree", "lanes(8)"},
@@ -404,18 +285,24 @@ static void schedules_change_no_bit(void **state)
                                       {"unroll", "1, 8"},
                                       {"stream", "0, 256"}};
     char path[4096];
-    snprintf(path, sizeof path, "%s/softmax.lua", specs_folder);
-    for (size_t cols = 0; cols <= 75; cols++) {
-        add_trial(&list, (Trial){.shape = {{1 + cols % 9, cols}}, .kind = kind_at(list.count)});
-    }
-    add_trial(&list, (Trial){.shape = {{9, 4099}}, .kind = INPUT_NORMAL, .threads = 3});
-    add_trial(&list, (Trial){.shape = {{1, 70001}}, .kind = INPUT_NORMAL, .threads = 3});
-    workshop_open(&shop, "softmax", path, NULL, overrides, 5);
+    snprintf(path, sizeof path, "%s/%s.lua", specs_folder, name);
+    add_stored_shapes(&list, text != NULL);
+    workshop_open(&shop, name, text ? NULL : path, text, overrides, 5);
     assert_int_equal(shop.family.variants, 4);
     const int failures = workshop_check(&shop, list.trial, list.count, false);
     workshop_close(&shop);
     free(list.trial);
     assert_int_equal(failures, 0);
+}
+
+static void schedules_change_no_bit(void **state)
+{
+    (void)state;
+    workshop_need_compiler();
+    check_schedules("softmax", NULL); /* keeps its values where the output will be, and is never streamed */
+    check_schedules("rmsnorm", NULL);
+    check_schedules("layernorm", NULL);
+    check_schedules("apart", apart_text);
 }
 
 /* ---- operators ---- */

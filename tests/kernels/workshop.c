@@ -9,6 +9,7 @@
 #include "emit/emit.h"
 #include "reference/evaluate.h"
 
+#include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -240,6 +241,11 @@ static void try_once(Attempt *attempt, const Kernel *kernel, int number)
     }
     for (int o = 0; o < variant->op->outputs; o++) {
         call.output[o] = buffers.output[o].data;
+    }
+    if (trial->in_place) {
+        assert(buffers.output[0].elements == buffers.input[0].elements);
+        memcpy(call.output[0], buffers.input[0].data, buffers.input[0].elements * sizeof(float));
+        call.input[0] = call.output[0];
     }
     kernel_set_threads(trial->threads ? trial->threads : 2);
     kernel_call(kernel, &call);

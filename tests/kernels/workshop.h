@@ -45,6 +45,7 @@ typedef struct Trial {
     const float *input[OPERATOR_INPUTS]; /* NULL: made from `kind` */
     const float *output; /* what output 0 must be; NULL: every output as the reference evaluator says */
     int threads;         /* 0: two */
+    bool in_place;       /* output 0 is where input 0 is; they have the same dims */
 } Trial;
 
 typedef struct Findings {

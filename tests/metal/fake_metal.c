@@ -4,12 +4,15 @@
  *
  * objc_msgSend finds the method by the receiver's class and the selector and jumps to it with all arguments
  * as they are, as the real one does: so the casts of runtime/metal/objc.c meet functions of the declared
- * types. A kernel is a C function of the same name (kernels below); "compiling" finds `kernel void NAME(` in
- * the source.
+ * types. A kernel is a C function of the same name (kernels below), or, where FAKE_METAL_MODULES names a
+ * folder of modules of the SIMT engine, the emulated one (fake_modules.c); "compiling" finds `kernel void
+ * NAME(` in the source.
  *
  * FAKE_METAL lists flaws: no-gpu, flush, contract, width64, compile, no-room, error, hang, old (no math
  * modes). What a mistake of the caller would be on a Mac (a message to a dead object, a method its class does
  * not have, objects left alive) ends the process with a message. */
+#include "fake_modules.h"
+
 #include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -38,7 +41,7 @@ typedef struct Object {
     const char *class; /* NULL: free */
     int count;
     bool pooled;
-    char text[4096];     /* strings, errors; pipelines and functions: the kernel's name */
+    char *text;          /* strings, errors, libraries; pipelines and functions: the kernel's name */
     unsigned char *data; /* buffers */
     size_t size;
     struct Object *queue, *owner; /* command buffers, encoders */
@@ -94,6 +97,8 @@ static Object *create(const char *class, bool pooled)
 
 static void destroy(Object *object)
 {
+    free(object->text);
+    object->text = NULL;
     free(object->data);
     object->data = NULL;
     object->class = NULL;
@@ -156,7 +161,7 @@ typedef struct Object Self;
 static Object *new_text(const char *class, const char *text)
 {
     Object *object = create(class, true);
-    snprintf(object->text, sizeof object->text, "%s", text);
+    object->text = strdup(text);
     return object;
 }
 
@@ -237,19 +242,19 @@ static Object *new_library(Self *self, void *sel, Object *source, Object *option
         return NULL;
     }
     Object *library = create("Library", false);
-    strcpy(library->text, source->text);
+    library->text = strdup(source->text);
     return library;
 }
 
 static Object *new_function(Self *self, void *sel, Object *name)
 {
-    char wanted[256];
+    char wanted[sizeof name->text + sizeof "kernel void ("];
     (void)sel;
     snprintf(wanted, sizeof wanted, "kernel void %s(", name->text);
     if (!strstr(self->text, wanted))
         return NULL;
     Object *function = create("Function", false);
-    strcpy(function->text, name->text);
+    function->text = strdup(name->text);
     return function;
 }
 
@@ -259,7 +264,7 @@ static Object *new_pipeline(Self *self, void *sel, Object *function, Object **er
     if (strcmp(function->class, "Function"))
         misuse("a pipeline of a %s", function->class);
     Object *pipeline = create("Pipeline", false);
-    strcpy(pipeline->text, function->text);
+    pipeline->text = strdup(function->text);
     return pipeline;
 }
 
@@ -308,6 +313,27 @@ static Object *encoder(Self *self, void *sel)
     (void)sel;
     one->owner = self;
     return one;
+}
+
+static Object *copy_encoder(Self *self, void *sel)
+{
+    Object *one = create("CopyEncoder", true);
+    (void)sel;
+    one->owner = self;
+    return one;
+}
+
+static void copy_buffer(Self *self, void *sel, Object *from, NSUInteger from_offset, Object *to,
+                        NSUInteger to_offset, NSUInteger size)
+{
+    (void)sel;
+    if (self->ended || !from->class || strcmp(from->class, "Buffer") || !to->class ||
+        strcmp(to->class, "Buffer") || from == to)
+        misuse("a copy after the end, or of no two buffers");
+    if (from_offset || to_offset || size == 0 || size > from->size || size > to->size)
+        misuse("a copy of %lu bytes from %lu to %lu", size, from_offset, to_offset);
+    memcpy(to->data, from->data, size);
+    self->owner->seconds += (double)size / 50e9; /* 100 bytes read and written per ns */
 }
 
 static void set_pipeline(Self *self, void *sel, Object *pipeline)
@@ -426,6 +452,22 @@ static void run_rows(const Self *self)
     }
 }
 
+static void emulate(const Self *self, const Size *groups, const Size *threads)
+{
+    FakeArgument argument[BINDINGS] = {{0}};
+    int count = 0;
+    for (; count < BINDINGS && (self->binding[count].is_buffer || self->binding[count].size); count++) {
+        const Binding *binding = &self->binding[count];
+        argument[count] = binding->is_buffer
+                              ? (FakeArgument){binding->buffer->data, binding->buffer->size, true}
+                              : (FakeArgument){(void *)binding->bytes, binding->size, false};
+    }
+    const char *why = fake_modules_run(self->pipeline->text, (unsigned)groups->width,
+                                       (unsigned)threads->width, argument, count);
+    if (why)
+        misuse("%s", why);
+}
+
 static const struct {
     const char *name;
     void (*run)(const Self *encoder);
@@ -446,10 +488,13 @@ static void dispatch(Self *self, void *sel, Size groups, Size threads)
         fprintf(file, "%s %lu %lu\n", self->pipeline->text, groups.width, threads.width);
         fclose(file);
     }
-    self->owner->seconds += 1e-5;
+    self->owner->seconds += 5e-4; /* slow: few calls make a millisecond */
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
-        if (!strcmp(kernels[i].name, self->pipeline->text))
+        if (!strcmp(kernels[i].name, self->pipeline->text)) {
             kernels[i].run(self);
+            return;
+        }
+    emulate(self, &groups, &threads);
 }
 
 static void end_encoding(Self *self, void *sel)
@@ -512,10 +557,13 @@ static const struct {
     METHOD("Buffer", "contents", contents),
     METHOD("CommandBuffer", "GPUEndTime", end_time),
     METHOD("CommandBuffer", "GPUStartTime", start_time),
+    METHOD("CommandBuffer", "blitCommandEncoder", copy_encoder),
     METHOD("CommandBuffer", "commit", commit),
     METHOD("CommandBuffer", "computeCommandEncoder", encoder),
     METHOD("CommandBuffer", "error", buffer_error),
     METHOD("CommandBuffer", "status", status),
+    METHOD("CopyEncoder", "copyFromBuffer:sourceOffset:toBuffer:destinationOffset:size:", copy_buffer),
+    METHOD("CopyEncoder", "endEncoding", end_encoding),
     METHOD("Device", "name", device_name),
     METHOD("Device", "newBufferWithLength:options:", new_buffer),
     METHOD("Device", "newCommandQueue", new_queue),
@@ -558,19 +606,29 @@ __attribute__((used)) void (*fake_metal_find(Object *receiver, const char *selec
 }
 
 /* The arguments stay where they are: saved round the search, then a jump, no call. */
+#ifdef __APPLE__
+#define BEGIN(name) ".globl _" #name "\n.p2align 4\n_" #name ":\n"
+#define NAME(name)  "_" #name
+#else
+#define BEGIN(name) ".globl " #name "\n.type " #name ", %function\n.p2align 4\n" #name ":\n"
+#define NAME(name)  #name
+#endif
+
 #if defined __x86_64__
-__asm__(".text\n.globl objc_msgSend\n.type objc_msgSend, @function\nobjc_msgSend:\n"
-        "pushq %rdi\npushq %rsi\npushq %rdx\npushq %rcx\npushq %r8\npushq %r9\nsubq $8, %rsp\n"
-        "call fake_metal_find@PLT\n"
-        "addq $8, %rsp\npopq %r9\npopq %r8\npopq %rcx\npopq %rdx\npopq %rsi\npopq %rdi\n"
-        "jmpq *%rax\n.size objc_msgSend, . - objc_msgSend\n");
+__asm__(".text\n" BEGIN(
+    objc_msgSend) "pushq %rdi\npushq %rsi\npushq %rdx\npushq %rcx\npushq %r8\npushq %r9\nsubq $8, %rsp\n"
+                  "call " NAME(fake_metal_find) "\n"
+                                                "addq $8, %rsp\npopq %r9\npopq %r8\npopq %rcx\npopq "
+                                                "%rdx\npopq %rsi\npopq %rdi\n"
+                                                "jmpq *%rax\n");
 #elif defined __aarch64__
-__asm__(
-    ".text\n.globl objc_msgSend\n.type objc_msgSend, %function\nobjc_msgSend:\n"
-    "stp x29, x30, [sp, #-80]!\nstp x0, x1, [sp, #16]\nstp x2, x3, [sp, #32]\nstp x4, x5, [sp, #48]\n"
-    "stp x6, x7, [sp, #64]\nbl fake_metal_find\nmov x16, x0\nldp x0, x1, [sp, #16]\nldp x2, x3, [sp, #32]\n"
-    "ldp x4, x5, [sp, #48]\nldp x6, x7, [sp, #64]\nldp x29, x30, [sp], #80\nbr x16\n"
-    ".size objc_msgSend, . - objc_msgSend\n");
+__asm__(".text\n" BEGIN(
+    objc_msgSend) "stp x29, x30, [sp, #-80]!\nstp x0, x1, [sp, #16]\nstp x2, x3, [sp, #32]\nstp x4, x5, [sp, "
+                  "#48]\n"
+                  "stp x6, x7, [sp, #64]\nbl " NAME(
+                      fake_metal_find) "\nmov x16, x0\nldp x0, x1, [sp, #16]\nldp x2, x3, [sp, #32]\n"
+                                       "ldp x4, x5, [sp, #48]\nldp x6, x7, [sp, #64]\nldp x29, x30, [sp], "
+                                       "#80\nbr x16\n");
 #else
 #error "fake_metal.c: write objc_msgSend for this processor"
 #endif

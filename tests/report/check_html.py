@@ -39,6 +39,10 @@ def three_digits(value):
     return f"{value:.{0 if size >= 99.95 else 1 if size >= 9.995 else 2}f}"
 
 
+def ratio_text(value):
+    return f"{value:.2g}" if 0 < value < 0.0995 else three_digits(value)
+
+
 def duration(nanoseconds):
     for limit, divisor, unit in ((999.5, 1, "ns"), (999.5e3, 1e3, "µs"), (999.5e6, 1e6, "ms")):
         if nanoseconds < limit:
@@ -110,8 +114,16 @@ if bench and mode == "all" and not hostile:
             expect(duration(entry["median_ns"]) in everything, f"time of {entry['id']} is missing")
             if "ratio" in entry:
                 low, high = entry["ratio"]["low"], entry["ratio"]["high"]
-                expect(f"{three_digits(entry['ratio']['value'])}×, interval {low:.3f} to {high:.3f}" in everything,
+                expect(f"{ratio_text(entry['ratio']['value'])}×, interval {low:.3f} to {high:.3f}" in everything,
                        f"ratio of {entry['id']} is missing")
+    for shape in bench["shapes"]:
+        timed = [one for one in shape["entries"] if one["kind"] == "variant" and one.get("median_ns")]
+        fastest = min(timed, key=lambda one: one["median_ns"], default=None)
+        if fastest and "ratio" in fastest:
+            claim = ("against fastmath unresolved" if fastest["verdict"] == "UNRESOLVED"
+                     else f"{ratio_text(fastest['ratio']['value'])}× fastmath")
+            expect(f"{duration(fastest['median_ns'])}, {claim}" in everything, f"headline of {fastest['id']} is not: {claim}")
+    expect(bench.get("compare", {}).get("difference", "") in everything, "what the comparison compares is not said")
     strips = root.findall(f".//{XHTML}rect[@class='noise']")
     ratios = sum("ratio" in entry for shape in bench["shapes"] for entry in shape["entries"])
     expect(len(strips) == ratios, f"{len(strips)} noise bands for {ratios} ratios")

@@ -147,7 +147,7 @@ static void table_shows_what_the_files_say(void **state)
     Sample sample = sample_load("rmsnorm");
     char *text = table_of(&sample, false);
     assert_says(text, "chunk(1024, lanes(32), pairwise)");
-    assert_says(text, "28.7 µs   1.05× FASTER");
+    assert_says(text, "28.7 µs   1.05× UNRESOLVED");
     assert_says(text, "±0.4 %");
     assert_says(text, "343 µs    57.2 µs"); /* first call, settled */
     assert_says(text, "oneDNN, AVX2");

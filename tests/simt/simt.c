@@ -24,6 +24,10 @@
 
 static const char *sources; /* the folder of the kernels */
 
+/* Limits of one launch, in seconds: SHORT is waited for by those that never end, LONG by none, on however
+ * busy a machine. */
+static const double SHORT = 0.5, LONG = 60;
+
 typedef struct Bench {
     Arena *arena;
     const char *folder;
@@ -137,11 +141,11 @@ static uint32_t bits(float value)
 
 /* NULL: everything agrees; else what was wrong, in the words of the level that saw it. */
 static const char *rows_try(const Bench *bench, SimtModule *module, const char *kernel, Rows *rows,
-                            unsigned grid, unsigned block)
+                            unsigned grid, unsigned block, double seconds)
 {
     const SimtStep step = {kernel, {grid, 1, 1}, {block, 1, 1}, rows->argument, 4};
     SimtError error;
-    if (!simt_launch_schedules(module, &step, 1, 2, 11, 0.5, &error)) {
+    if (!simt_launch_schedules(module, &step, 1, 2, 11, seconds, &error)) {
         return error.text;
     }
     if (guarded_buffer_check(&rows->x) || guarded_buffer_check(&rows->y)) {
@@ -173,7 +177,7 @@ static void try_shapes(const Bench *bench, SimtModule *module, const char *kerne
         Rows rows;
         rows_make(bench, &rows, kernel, trials[i].rows, trials[i].cols, trials[i].kind);
         const unsigned grid = strcmp(kernel, "warp_sum") == 0 ? (unsigned)trials[i].rows : trials[i].grid;
-        const char *wrong = rows_try(bench, module, kernel, &rows, grid, trials[i].block);
+        const char *wrong = rows_try(bench, module, kernel, &rows, grid, trials[i].block, LONG);
         rows_free(&rows);
         if (wrong) {
             fail_msg("%s, %zu x %zu: %s", kernel, trials[i].rows, trials[i].cols, wrong);
@@ -237,7 +241,7 @@ static const char *run_bug(const Bench *bench, const Bug *bug, const char *text,
     Rows rows;
     rows_make(bench, &rows, bug->kernel, 7, 1000, INPUT_CANCEL);
     const char *said =
-        rows_try(bench, module, bug->kernel, &rows, strcmp(bug->kernel, "warp_sum") == 0 ? 2 : 3, 128);
+        rows_try(bench, module, bug->kernel, &rows, strcmp(bug->kernel, "warp_sum") == 0 ? 2 : 3, 128, SHORT);
     rows_free(&rows);
     simt_close(module);
     return said;
@@ -326,6 +330,43 @@ static void errors_name_the_line(void **state)
     argument[1].pointer = y;
     argument[3].size = 60; /* thread 0 reads what thread 60 wrote */
     assert_false(simt_launch(module, "f", &launch, argument, 4, &error));
+    simt_close(module);
+}
+
+/* Of two buffers side by side the nearer one is meant, whichever comes first among the arguments. */
+static void errors_name_the_argument(void **state)
+{
+    const Bench *bench = *state;
+    static const char text[] =
+        "extern \"C\" __global__ void f(const float *x, float *y, unsigned long long at)\n"
+        "{\n"
+        "    y[at] = x[0];\n"
+        "}\n";
+    enum { BEFORE = 32, Y = 16, BETWEEN = 64, X = 16, BEHIND = 32 };
+    static const struct {
+        size_t at;
+        const char *says;
+    } rows[] = {
+        {Y + 3, "12 bytes behind the last of argument 1 (64 bytes)"},
+        {Y + BETWEEN - 2, "8 bytes in front of argument 0"},
+        {Y + BETWEEN + X, "0 bytes behind the last of argument 0 (64 bytes)"},
+        {(size_t)0 - 5, "20 bytes in front of argument 1"},
+    };
+    float memory[BEFORE + Y + BETWEEN + X + BEHIND] = {0};
+    SimtArgument argument[] = {
+        {.kind = SIMT_INPUT, .pointer = memory + BEFORE + Y + BETWEEN, .bytes = X * sizeof(float)},
+        {.kind = SIMT_OUTPUT, .pointer = memory + BEFORE, .bytes = Y * sizeof(float)},
+        {.kind = SIMT_SIZE}};
+    const SimtLaunch launch = {.grid = {1}, .block = {32}};
+    SimtModule *module = build_text(bench, "argument.cu", text, SIMT_CHECKED);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        SimtError error;
+        argument[2].size = rows[i].at;
+        assert_false(simt_launch(module, "f", &launch, argument, 3, &error));
+        if (!strstr(error.text, rows[i].says)) {
+            fail_msg("'%s' does not say '%s'", error.text, rows[i].says);
+        }
+    }
     simt_close(module);
 }
 
@@ -644,19 +685,13 @@ int main(int argc, char **argv)
     sources = argv[1];
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(correct_cuda_raises_nothing),
-        TEST(correct_cuda_checked_raises_nothing),
-        TEST(correct_metal_raises_nothing),
-        TEST(correct_metal_checked_raises_nothing),
-        TEST(every_bug_is_caught),
-        TEST(errors_name_the_line),
-        TEST(threads_know_their_places),
-        TEST(shared_memory_is_poisoned),
-        TEST(kernels_follow_each_other),
-        TEST(wrong_calls_are_refused),
-        TEST(sources_that_cannot_run_say_why),
-        TEST(only_clang_is_needed),
-        TEST(address_spaces_are_checked),
+        TEST(correct_cuda_raises_nothing),  TEST(correct_cuda_checked_raises_nothing),
+        TEST(correct_metal_raises_nothing), TEST(correct_metal_checked_raises_nothing),
+        TEST(every_bug_is_caught),          TEST(errors_name_the_line),
+        TEST(errors_name_the_argument),     TEST(threads_know_their_places),
+        TEST(shared_memory_is_poisoned),    TEST(kernels_follow_each_other),
+        TEST(wrong_calls_are_refused),      TEST(sources_that_cannot_run_say_why),
+        TEST(only_clang_is_needed),         TEST(address_spaces_are_checked),
         TEST(measure_switches_and_rmsnorm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
