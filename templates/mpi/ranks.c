@@ -97,13 +97,13 @@ static int ranks_wait(Ranks *ranks, MPI_Request *request, int *requests)
             *requests = 0;
             return 0;
         }
-        if (turn % 64 == 0) { /* so long that it may be in vain */
+        if (turn % 256 == 0) { /* so long that it may be in vain */
             const int code = ranks_disagree(ranks);
             if (code)
                 return code;
         }
-        if (turn % 16 == 0)
-            sched_yield(); /* another rank may need this processor */
+        if (turn % 512 == 0)
+            sched_yield(); /* another rank may need this processor; not sooner, or a busy machine takes it away */
     }
     return 0;
 }
@@ -163,12 +163,12 @@ static int headers_verdict(const Ranks *ranks)
 {
     const Header *header = ranks->header;
     for (int r = 0; r < ranks->ranks; r++) {
-        if (header[r].status)
-            return (int)header[r].status;
         if (header[r].contract != header[0].contract || header[r].exchange != header[0].exchange)
             return CODE_CONTRACT;
         if (header[r].sizes != header[0].sizes)
             return CODE_SIZES;
+        if (header[r].status)
+            return (int)header[r].status;
         if (header[r].first != (r ? header[r - 1].end : 0))
             return CODE_CUT;
     }

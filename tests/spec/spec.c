@@ -121,7 +121,7 @@ static void produce_from_overrides(Buffer *out, char *input)
 {
     static const char spec[] = "local rows, cols = dim 'rows', dim 'cols'\n"
                                "return kernel 'sum' { output = { y = sum(cols, input('x', rows, cols)) }, "
-                               "tree = { named('first', seq) }, target = { 'c', 'mpi' } }\n";
+                               "tree = { named('first', seq) }, target = { 'c', 'avx512' } }\n";
     AxisOverride overrides[OVERRIDES];
     int count = 0;
     for (char *line = strtok(input, "\n"); line; line = strtok(NULL, "\n")) {
@@ -301,7 +301,7 @@ static void targets_are_alphabetical_and_found(void **state)
         assert_null(target_planned(target_rows[i].name));
     }
     assert_null(target_why_not_here(target_named("c")));
-    assert_null(target_named("mpi"));
+    assert_null(target_named("avx512"));
 }
 
 /* ---- whole families ---- */
