@@ -19,9 +19,7 @@ static Pass plain_pass(const Expr *kept, bool stores)
 
 static const char *open_loop(Speller *speller)
 {
-    const Plan *plan = speller->plan;
-    const char *count = plan->axis >= 0 ? spell_name(speller, plan->op->dim[plan->axis]) : "1";
-    return arena_printf(speller->arena, "for (size_t i = 0; i < %s; i++) {", count);
+    return arena_printf(speller->arena, "for (size_t i = 0; i < %s; i++) {", spell_axis_count(speller));
 }
 
 static void add_reduction(Speller *speller, json_t *lines, const PlanReduction *reduction,
@@ -72,8 +70,9 @@ static void add_outputs(Speller *speller, json_t *lines, const Expr *kept)
                 const char *value =
                     spell_value(speller, lines, plain_pass(kept, false), text, op->output[o].value);
                 spell_line(lines,
-                           arena_printf(speller->arena, "%s[i] = %s;",
-                                        spell_name(speller, op->output[o].name), value),
+                           arena_printf(speller->arena, "%s[%s] = %s;",
+                                        spell_name(speller, op->output[o].name),
+                                        spell_place(speller, &op->output[o], "i"), value),
                            0);
             }
         spell_line(lines, "}", 0);

@@ -172,19 +172,12 @@ bool page_uses_auto_parts(const Plan *plan)
 /* ---- places ---- */
 
 /* How many indices of a dim this process has: where ranks share a dim, their own ones. */
-const char *page_size(Speller *speller, int dim)
-{
-    const Plan *plan = speller->plan;
-    return plan->target->ranks && plan->distribution.dim == dim ? "count"
-                                                                : spell_name(speller, plan->op->dim[dim]);
-}
-
 const char *page_offset(Speller *speller, const Tensor *tensor)
 {
     const char *offset = NULL;
     for (int i = 0; i < tensor->rank; i++) {
-        const char *size = page_size(speller, tensor->dim[i]);
-        bool along = tensor->dim[i] == speller->plan->axis;
+        const char *size = spell_size(speller, tensor->dim[i]);
+        bool along = speller->plan->along >> tensor->dim[i] & 1;
         const char *at =
             along ? NULL : arena_printf(speller->arena, "at_%s", speller->plan->op->dim[tensor->dim[i]]);
         if (!offset)
@@ -197,30 +190,12 @@ const char *page_offset(Speller *speller, const Tensor *tensor)
     return offset ? offset : "0";
 }
 
-static const char *axis_name(Speller *speller)
-{
-    return speller->plan->axis >= 0 ? page_size(speller, speller->plan->axis) : NULL;
-}
-
-/* Distance of neighbours along the axis: the sizes of the dims behind it. */
-static const char *step_text(Speller *speller, const Tensor *tensor)
-{
-    const char *step = NULL;
-    bool behind = false;
-    for (int i = 0; i < tensor->rank; i++) {
-        const char *size = page_size(speller, tensor->dim[i]);
-        if (behind)
-            step = step ? arena_printf(speller->arena, "%s * %s", step, size) : size;
-        behind |= tensor->dim[i] == speller->plan->axis;
-    }
-    return step;
-}
-
 /* ---- members of Row and how row() sets them ---- */
 
 typedef struct Members {
     Speller *speller;
     json_t *declarations, *settings;
+    uint32_t place_dims; /* whose sizes the places in scattered tensors need */
 } Members;
 
 static void add_member(Members *members, const char *type, const char *name, const char *value)
@@ -245,11 +220,24 @@ static void add_tensor(Members *members, const char *type, const Tensor *tensor)
 {
     Speller *speller = members->speller;
     const char *name = spell_name(speller, tensor->name), *offset = page_offset(speller, tensor);
-    const char *step = step_text(speller, tensor);
+    PlanLie lie = plan_lie(speller->plan, tensor);
     add_member(members, type, name,
                strcmp(offset, "0") ? arena_printf(speller->arena, "%s + %s", name, offset) : name);
-    if (step)
-        add_member(members, "size_t ", arena_printf(speller->arena, "%s_step", name), step);
+    if (lie == LIE_STEPPED)
+        add_member(members, "size_t ", arena_printf(speller->arena, "%s_step", name),
+                   spell_step_size(speller, tensor));
+    if (lie == LIE_SCATTERED)
+        members->place_dims |= spell_place_dims(speller->plan, tensor);
+}
+
+static void add_place_dims(Members *members)
+{
+    Speller *speller = members->speller;
+    const Operator *op = speller->plan->op;
+    for (int d = 0; d < op->dims; d++)
+        if (members->place_dims >> d & 1)
+            add_member(members, "size_t ", arena_printf(speller->arena, "along_%s", op->dim[d]),
+                       spell_name(speller, op->dim[d]));
 }
 
 /* Kept values go where the output will be: bringing those lines into the cache then overlaps with computing
@@ -264,13 +252,14 @@ static void add_members(Members *members)
     Speller *speller = members->speller;
     const Plan *plan = speller->plan;
     const bool *read = pass_reads(speller);
-    add_member(members, "size_t ", "count", plan->axis >= 0 ? axis_name(speller) : "1");
+    add_member(members, "size_t ", "count", spell_axis_count(speller));
     for (int i = 0; i < plan->op->inputs; i++)
         if (is_read(speller, read, i))
             add_tensor(members, spell_word(speller, "global_const"), &plan->op->input[i]);
     for (int o = 0; o < plan->op->outputs; o++)
         if (spell_varies(speller, plan->op->output[o].value))
             add_tensor(members, spell_word(speller, "global"), &plan->op->output[o]);
+    add_place_dims(members);
     if (keeps(plan))
         add_member(members, spell_word(speller, "global"), "kept", kept_place(speller));
     if (page_uses_auto_parts(plan))
@@ -293,7 +282,7 @@ void page_row_indices(Speller *speller, json_t *lines)
     Arena *arena = speller->arena;
     const char *rest = "r";
     for (int i = plan->row_dims - 1; i >= 0; i--) {
-        const char *dim = plan->op->dim[plan->row_dim[i]], *size = page_size(speller, plan->row_dim[i]);
+        const char *dim = plan->op->dim[plan->row_dim[i]], *size = spell_size(speller, plan->row_dim[i]);
         if (i == 0)
             spell_line(lines, arena_printf(arena, "const size_t at_%s = %s;", dim, rest), 0);
         else
@@ -490,7 +479,7 @@ const char *page_row_count(Speller *speller)
     const Plan *plan = speller->plan;
     const char *count = NULL;
     for (int i = 0; i < plan->row_dims; i++) {
-        const char *size = page_size(speller, plan->row_dim[i]);
+        const char *size = spell_size(speller, plan->row_dim[i]);
         count = count ? arena_printf(speller->arena, "%s * %s", count, size) : size;
     }
     return count ? count : "1";
@@ -518,7 +507,8 @@ static json_t *kernel_lines(Speller *speller)
                    0);
     if (page_streams(speller))
         spell_line(lines,
-                   arena_printf(arena, "const int stream = rows_in_all * %s >= %zu;", axis_name(speller),
+                   arena_printf(arena, "const int stream = rows_in_all * %s >= %zu;",
+                                spell_axis_count(speller),
                                 speller->plan->schedule.stream_bytes / sizeof(float)),
                    0);
     return lines;
@@ -539,7 +529,7 @@ static const char *rows_at_once(Speller *speller)
 {
     if (!page_has_outputs(speller) || !speller->plan->reductions)
         return "1";
-    const char *axis = axis_name(speller), *streamed = "";
+    const char *axis = spell_axis_count(speller), *streamed = "";
     if (page_streams(speller))
         streamed = arena_printf(speller->arena, "stream ? (%s > %d ? 1 : %d) : ", axis, PAGE_STREAMED_ROW,
                                 PAGE_ROWS_AT_ONCE);
@@ -559,7 +549,7 @@ static void add_kernel(Speller *speller, json_t *data, Signature signature, json
     const Plan *plan = speller->plan;
     Arena *arena = speller->arena;
     bool serial_rows = plan->reductions > 0 && term_has(plan->tree, TERM_COMPLETION, false);
-    bool wide = shares_rows(speller) && plan->axis >= 0;
+    bool wide = shares_rows(speller) && plan->axes > 0;
     void_unused(speller, rows, signature.arguments);
     void_unused(speller, rows, extra_arguments(plan));
     json_object_set_new(data, "row_lines", rows);
@@ -570,23 +560,23 @@ static void add_kernel(Speller *speller, json_t *data, Signature signature, json
     set_flag(data, "wide", wide);
     set_flag(data, "streams", page_streams(speller));
     set_extras(speller, data);
-    set(data, "row_size", plan->axis >= 0 ? axis_name(speller) : "1");
+    set(data, "row_size", spell_axis_count(speller));
     set(data, "wide_when",
         wide ? arena_printf(arena, "rows_in_all < (size_t)omp_get_max_threads() && %s >= %d",
-                            axis_name(speller), PAGE_WIDE_FROM)
+                            spell_axis_count(speller), PAGE_WIDE_FROM)
              : "0");
     set_flag(data, "rows_in_parallel", !serial_rows);
     set_flag(data, "turns", page_turns(speller) && !serial_rows && !page_spreads(speller->plan));
     set(data, "turns_when",
-        plan->axis >= 0 ? arena_printf(arena, "%s > %d", axis_name(speller), PAGE_TURNED_ROW) : "0");
+        plan->axes > 0 ? arena_printf(arena, "%s > %d", spell_axis_count(speller), PAGE_TURNED_ROW) : "0");
     set(data, "rows_at_once", rows_at_once(speller));
     json_object_set_new(data, "rows_at_once_most", json_integer(PAGE_ROWS_AT_ONCE));
     json_object_set_new(data, "wide_from", json_integer(PAGE_WIDE_FROM));
     set(data, "nowait", page_streams(speller) ? " nowait" : "");
     set(data, "parallel_when",
-        plan->axis < 0 ? "rows_in_all > 1"
-                       : arena_printf(arena, "rows_in_all > 1 && rows_in_all * %s >= %d", axis_name(speller),
-                                      PAGE_PARALLEL_FROM));
+        plan->axes == 0 ? "rows_in_all > 1"
+                        : arena_printf(arena, "rows_in_all > 1 && rows_in_all * %s >= %d",
+                                       spell_axis_count(speller), PAGE_PARALLEL_FROM));
 }
 
 static json_t *includes(Speller *speller, bool uses_omp)
@@ -633,11 +623,22 @@ static void add_gpu(Speller *speller, json_t *data, const char *symbol)
     page_add_long_rows(speller, symbol, data);
 }
 
+/* "cols", "channels and width": for a comment. */
+static const char *axis_names(Speller *speller)
+{
+    const Plan *plan = speller->plan;
+    const char *names = plan->axes ? plan->op->dim[plan->axis[0]] : "nothing";
+    for (int a = 1; a < plan->axes; a++)
+        names = arena_printf(speller->arena, "%s%s%s", names, a + 1 < plan->axes ? ", " : " and ",
+                             plan->op->dim[plan->axis[a]]);
+    return names;
+}
+
 json_t *page_data_of_plan(Speller *speller, const char *symbol)
 {
     bool chunks = false, lanes = false;
     json_t *data = json_object();
-    Members members = {speller, json_array(), json_array()};
+    Members members = {speller, json_array(), json_array(), 0};
     json_object_set_new(data, "reductions", page_reductions(speller, &chunks, &lanes));
     json_object_set_new(data, "kinds", page_kinds(speller));
     set_flag(data, "has_outputs", page_has_outputs(speller));
@@ -651,7 +652,7 @@ json_t *page_data_of_plan(Speller *speller, const char *symbol)
     set(data, "symbol", symbol);
     set(data, "linkage", "");
     set(data, "entry", symbol);
-    set(data, "axis", speller->plan->axis >= 0 ? speller->plan->op->dim[speller->plan->axis] : "nothing");
+    set(data, "axis", axis_names(speller));
     set_flag(data, "spans", speller->plan->reductions > 0);
     set_flag(data, "chunks", chunks);
     set_flag(data, "lanes", lanes);

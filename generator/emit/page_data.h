@@ -52,8 +52,6 @@ bool page_turns(const Speller *speller);   /* rows can be written from either en
 bool page_uses_auto_parts(const Plan *plan);
 bool page_reads_in_outputs(Speller *speller, const Expr *input); /* the last pass reads this input */
 bool page_has_outputs(const Speller *speller);                   /* some output varies along the axis */
-const char *page_size(Speller *speller,
-                      int dim); /* C text of a dim's size, as far as it lies in this process */
 /* Place of the current row in a tensor: "(at_m * n + at_n) * k". */
 const char *page_offset(Speller *speller, const Tensor *tensor);
 

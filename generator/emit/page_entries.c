@@ -101,7 +101,7 @@ _Static_assert((int)PAGE_LONG_VALUES >= (int)PLAN_REDUCTIONS, "each reduction ha
 
 bool page_has_long_rows(const Plan *plan)
 {
-    if (!plan->reductions || plan->axis < 0)
+    if (!plan->reductions || plan->axes == 0)
         return false;
     for (int r = 0; r < plan->reductions; r++)
         if (!page_wide_fold(&plan->reduction[r]))

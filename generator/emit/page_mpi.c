@@ -271,7 +271,7 @@ static int bytes_read_again(Speller *speller)
     int tensors = 0;
     for (int i = 0; i < op->inputs; i++)
         for (int d = 0; d < op->input[i].rank; d++)
-            tensors += op->input[i].rank > 1 && op->input[i].dim[d] == speller->plan->axis;
+            tensors += op->input[i].rank > 1 && op->input[i].dim[d] == speller->plan->axis[0];
     for (int o = 0; o < op->outputs; o++)
         tensors += spell_varies(speller, op->output[o].value);
     return (int)sizeof(float) * (tensors ? tensors : 1);

@@ -43,20 +43,13 @@ bool page_streams(const Speller *speller)
 bool page_turns(const Speller *speller)
 {
     const Plan *plan = speller->plan;
-    return plan->reductions > 0 && plan->axis >= 0 && plan->target->width > 1 && !plan->target->gpu &&
+    return plan->reductions > 0 && plan->axes > 0 && plan->target->width > 1 && !plan->target->gpu &&
            plan->unit_stride && page_has_outputs(speller);
 }
 
 static const char *store_word(Pass pass, bool stream)
 {
     return pass.live ? "store_live" : stream ? "store_stream" : "store";
-}
-
-static const char *output_index(Speller *speller, Pass pass, const Tensor *output)
-{
-    if (output->dim[output->rank - 1] == speller->plan->axis)
-        return pass.index;
-    return arena_printf(speller->arena, "(%s) * row->%s_step", pass.index, spell_name(speller, output->name));
 }
 
 /* One vector (or element) of every output. */
@@ -73,7 +66,8 @@ static json_t *element_lines(Speller *speller, Pass pass, bool stream)
         const char *value = spell_value(speller, lines, pass, text, output->value);
         spell_line(lines,
                    words_spell(speller->arena, words, store_word(pass, stream),
-                               spell_name(speller, output->name), output_index(speller, pass, output), value),
+                               spell_name(speller, output->name), spell_place(speller, output, pass.index),
+                               value),
                    output->value->where.line);
     }
     return lines;

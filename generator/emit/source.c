@@ -212,7 +212,7 @@ bool press_baseline(Press *press, const Plan *plan, const char *symbol, Expansio
     const Words *plain = vocabulary(press, "plain");
     if (!plain)
         return false;
-    Speller speller = {.arena = press->arena, .plan = plan, .scalar = plain, .vector = plain};
+    Speller speller = {.arena = press->arena, .plan = plan, .scalar = plain, .vector = plain, .bare = true};
     json_t *data = baseline_data(&speller, symbol);
     json_object_set_new(data, "head", head_of_baseline(press->arena, plan->op));
     bool done =

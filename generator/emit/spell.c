@@ -65,9 +65,9 @@ static bool names_a_reduction(const char *name)
 
 static bool is_generated(const char *name)
 {
-    static const char *const prefixes[] = {"_",        "at_",      "f64x8_", "max_",     "maximum",
-                                           "min_",     "minimum",  "omp_",   "outputs_", "outputs8",
-                                           "samebits", "size_of_", "sum_",   NULL};
+    static const char *const prefixes[] = {"_",        "along_",   "at_",      "f64x8_", "max_",
+                                           "maximum",  "min_",     "minimum",  "omp_",   "outputs_",
+                                           "outputs8", "samebits", "size_of_", "sum_",   NULL};
     static const char *const suffixes[] = {"_f32", "_f32x8", "_part", "_step", "_user", "_wide", NULL};
     for (int i = 0; generated_names[i]; i++)
         if (!strcmp(name, generated_names[i]))
@@ -97,7 +97,116 @@ void spell_line(json_t *lines, const char *text, int spec_line)
 
 bool spell_varies(const Speller *speller, const Expr *expr)
 {
-    return speller->plan->axis >= 0 && (expr->axes >> speller->plan->axis & 1);
+    return expr->axes & speller->plan->along;
+}
+
+/* ---- places along the axis ---- */
+
+const char *spell_size(Speller *speller, int dim)
+{
+    const Plan *plan = speller->plan;
+    return plan->target->ranks && plan->distribution.dim == dim ? "count"
+                                                                : spell_name(speller, plan->op->dim[dim]);
+}
+
+static const char *times(Speller *speller, const char *a, const char *b)
+{
+    return a ? arena_printf(speller->arena, "%s * %s", a, b) : b;
+}
+
+const char *spell_axis_count(Speller *speller)
+{
+    const Plan *plan = speller->plan;
+    const char *count = NULL;
+    for (int a = 0; a < plan->axes; a++)
+        count = times(speller, count, spell_size(speller, plan->axis[a]));
+    return count ? count : "1";
+}
+
+const char *spell_step_size(Speller *speller, const Tensor *tensor)
+{
+    const Plan *plan = speller->plan;
+    const char *step = NULL;
+    bool behind = false;
+    for (int i = 0; i < tensor->rank; i++) {
+        bool along = plan->along >> tensor->dim[i] & 1;
+        if (behind && !along)
+            step = times(speller, step, spell_size(speller, tensor->dim[i]));
+        behind |= along;
+    }
+    return step;
+}
+
+static const char *size_along(Speller *speller, int dim)
+{
+    const char *name = speller->plan->op->dim[dim];
+    return speller->bare ? spell_name(speller, name) : arena_printf(speller->arena, "row->along_%s", name);
+}
+
+/* The index along axis[a] of element `index`: "(i) / (row->along_h * row->along_w) % row->along_c". */
+static const char *coordinate(Speller *speller, int a, const char *index)
+{
+    const Plan *plan = speller->plan;
+    const char *faster = NULL, *text = arena_printf(speller->arena, "(%s)", index);
+    for (int b = a + 1; b < plan->axes; b++)
+        faster = times(speller, faster, size_along(speller, plan->axis[b]));
+    if (faster)
+        text = arena_printf(speller->arena, "%s / (%s)", text, faster);
+    return a > 0 ? arena_printf(speller->arena, "%s %% %s", text, size_along(speller, plan->axis[a])) : text;
+}
+
+static int axis_number(const Plan *plan, int dim)
+{
+    int a = 0;
+    while (plan->axis[a] != dim)
+        a++;
+    return a;
+}
+
+static const char *scattered_place(Speller *speller, const Tensor *tensor, const char *index)
+{
+    const Plan *plan = speller->plan;
+    Arena *arena = speller->arena;
+    const char *place = NULL, *apart = NULL;
+    for (int i = tensor->rank - 1; i >= 0; i--) {
+        int dim = tensor->dim[i];
+        if (plan->along >> dim & 1) {
+            const char *at = coordinate(speller, axis_number(plan, dim), index);
+            at = apart ? arena_printf(arena, "%s * (%s)", at, apart) : at;
+            place = place ? arena_printf(arena, "%s + %s", at, place) : at;
+        }
+        apart = times(speller, apart, size_along(speller, dim));
+    }
+    return place;
+}
+
+uint32_t spell_place_dims(const Plan *plan, const Tensor *tensor)
+{
+    uint32_t dims = 0;
+    bool behind = false;
+    for (int a = 1; a < plan->axes; a++)
+        dims |= UINT32_C(1) << plan->axis[a];
+    for (int i = 0; i < tensor->rank; i++) {
+        dims |= behind ? UINT32_C(1) << tensor->dim[i] : 0;
+        behind |= plan->along >> tensor->dim[i] & 1;
+    }
+    return dims;
+}
+
+const char *spell_place(Speller *speller, const Tensor *tensor, const char *index)
+{
+    Arena *arena = speller->arena;
+    switch (plan_lie(speller->plan, tensor)) {
+    case LIE_CONSECUTIVE:
+        return index;
+    case LIE_STEPPED:
+        return speller->bare
+                   ? arena_printf(arena, "(%s) * (%s)", index, spell_step_size(speller, tensor))
+                   : arena_printf(arena, "(%s) * row->%s_step", index, spell_name(speller, tensor->name));
+    case LIE_SCATTERED:
+        break;
+    }
+    return scattered_place(speller, tensor, index);
 }
 
 static const Words *words_of(const Speller *speller, bool vector)
@@ -148,27 +257,18 @@ static const char *declare(Speller *speller, json_t *lines, Pass pass, const cha
 }
 
 static const char *spell_load(Speller *speller, json_t *lines, Pass pass, const char *pointer,
-                              const char *step, int line)
+                              const char *index, int line)
 {
-    const char *index = pass.index;
-    if (step)
-        index = arena_printf(speller->arena, "(%s) * %s", index, step);
     const char *load = word(speller, pass.vector, pass.live ? "load_live" : "load", pointer, index, NULL);
     return declare(speller, lines, pass, arena_printf(speller->arena, "at_%s", pointer), load, line);
-}
-
-static bool has_step(const Speller *speller, const Tensor *tensor)
-{
-    return tensor->rank && tensor->dim[tensor->rank - 1] != speller->plan->axis;
 }
 
 static const char *spell_input(Speller *speller, json_t *lines, Pass pass, const Expr *expr)
 {
     const Tensor *tensor = &speller->plan->op->input[expr->index];
     const char *pointer = spell_name(speller, tensor->name);
-    const char *step =
-        has_step(speller, tensor) ? arena_printf(speller->arena, "row->%s_step", pointer) : NULL;
-    return spell_load(speller, lines, pass, pointer, step, expr->where.line);
+    return spell_load(speller, lines, pass, pointer, spell_place(speller, tensor, pass.index),
+                      expr->where.line);
 }
 
 static const char *spell_varying_op(Speller *speller, json_t *lines, Pass pass, const char **text,
@@ -198,7 +298,7 @@ const char *spell_value(Speller *speller, json_t *lines, Pass pass, const char *
     else if (!spell_varies(speller, expr))
         value = spell_row_name(speller, expr);
     else if (expr == pass.kept && !pass.stores_kept)
-        value = spell_load(speller, lines, pass, "kept", NULL, expr->where.line);
+        value = spell_load(speller, lines, pass, "kept", pass.index, expr->where.line);
     else if (expr->kind == EXPR_INPUT)
         value = spell_input(speller, lines, pass, expr);
     else

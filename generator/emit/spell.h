@@ -13,6 +13,7 @@ typedef struct Speller {
     unsigned scalar_functions, vector_functions; /* bit per OpCode: elementary functions spelled so far */
     bool wide_accumulators;                      /* vectors of f64 accumulators were spelled */
     bool masks;                                  /* masks of live lanes were spelled */
+    bool bare;                                   /* no Row: sizes are the function's own arguments */
 } Speller;
 
 /* How one pass reads and writes its elements. */
@@ -32,6 +33,17 @@ const char *spell_word(Speller *speller,
 
 /* Does the value vary from element to element of a pass? */
 bool spell_varies(const Speller *speller, const Expr *expr);
+
+/* The size of a dim as the row function sees it: of a dim that is spread over ranks, this rank's share. */
+const char *spell_size(Speller *speller, int dim);
+/* How many elements the axis has: "c * w". */
+const char *spell_axis_count(Speller *speller);
+/* Distance of neighbours along the axis in a tensor that is LIE_STEPPED: "h * w". */
+const char *spell_step_size(Speller *speller, const Tensor *tensor);
+/* Place of element `index` of a pass, from where the row's part of the tensor begins. */
+const char *spell_place(Speller *speller, const Tensor *tensor, const char *index);
+/* Dims whose sizes the places in a tensor that is LIE_SCATTERED need: members along_<dim> of Row. */
+uint32_t spell_place_dims(const Plan *plan, const Tensor *tensor);
 
 /* Statements that compute `root` in a pass, appended to `lines`; the result is the C expression of its value.
  * `text` is a memo per node of the operator, all NULL before the first call of a pass. */

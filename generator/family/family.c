@@ -185,18 +185,20 @@ static void expand(Arena *arena, Family *family, const AxisValues *axes, int wan
 
 /* ---- Bench ---- */
 
-/* Without a shape of the spec's own: reduced dims 1024, the others alike, about a million elements in all. */
+/* Without a shape of the spec's own: 1024 leaves or so, the other dims alike, about a million elements in
+ * all. */
 static Shape default_shape(const Operator *op)
 {
     Shape shape = {{0}};
     uint32_t reduced = 0;
     double elements = 1;
     for (int n = 0; n < op->nodes; n++) {
-        reduced |= op->node[n]->kind == EXPR_REDUCE ? 1u << op->node[n]->index : 0;
+        reduced |= op->node[n]->kind == EXPR_REDUCE ? expr_reduced_dims(op->node[n]) : 0;
     }
+    const int together = __builtin_popcount(reduced); /* dims that share the 1024 leaves */
     for (int d = 0; d < op->dims; d++) {
-        shape.size[d] = 1024;
-        elements *= 1024;
+        shape.size[d] = !(reduced >> d & 1) || together == 1 ? 1024 : together == 2 ? 32 : 8;
+        elements *= (double)shape.size[d];
     }
     for (bool halved = true; elements > 1 << 20 && halved;) {
         halved = false;

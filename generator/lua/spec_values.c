@@ -147,32 +147,62 @@ static bool is_swapped_reduction(lua_State *state)
     return lua_gettop(state) == 2 && reader_kind(state, 1) != VALUE_DIM && reader_kind(state, 2) == VALUE_DIM;
 }
 
+/* sum(cols, x), sum(rows, cols, x): one dim or more, then a value. */
+static bool is_reduction(lua_State *state)
+{
+    int arguments = lua_gettop(state);
+    bool dims = arguments >= 2 && arguments <= OPERATOR_DIMS + 1;
+    for (int i = 1; dims && i < arguments; i++) {
+        dims = reader_kind(state, i) == VALUE_DIM;
+    }
+    return dims;
+}
+
 static int build_reduction(lua_State *state, ReduceKind reduce, Location where)
 {
     Reader *reader = reader_of(state);
+    int dims = lua_gettop(state) - 1, dim[OPERATOR_DIMS];
+    for (int i = 0; i < dims; i++) {
+        dim[i] = reader_dim(state, i + 1);
+    }
     const Expr *body =
-        operand(state, 2, where, arena_printf(reader->arena, "argument 2 of %s", reduce_rows[reduce].name));
-    return reader_push_expr(
-        state, operator_build_reduce(reader->builder, where, reduce, reader_dim(state, 1), body));
+        operand(state, dims + 1, where,
+                arena_printf(reader->arena, "argument %d of %s", dims + 1, reduce_rows[reduce].name));
+    return reader_push_expr(state,
+                            operator_build_reduce_over(reader->builder, where, reduce, dim, dims, body));
+}
+
+/* The first argument before the last that is no dim; 0: there is none. */
+static int first_no_dim(lua_State *state)
+{
+    for (int i = 1; i < lua_gettop(state); i++) {
+        if (reader_kind(state, i) != VALUE_DIM) {
+            return i;
+        }
+    }
+    return 0;
 }
 
 static int report_reduction_use(lua_State *state, ReduceKind reduce, Location where)
 {
     Reader *reader = reader_of(state);
     const char *name = reduce_rows[reduce].name;
-    bool any_mistake = reader_kind(state, 1) == VALUE_MISTAKE;
+    int wrong = first_no_dim(state);
+    bool any_mistake = wrong && reader_kind(state, wrong) == VALUE_MISTAKE;
     if (is_swapped_reduction(state)) {
         diagnostics_error(reader->diagnostics, where, "%s takes its dim first; write %s(%s, ...)", name, name,
                           operator_build_so_far(reader->builder)->dim[reader_dim(state, 2)]);
-    } else if (lua_gettop(state) != 2) {
-        diagnostics_error(reader->diagnostics, where,
-                          "%s takes a dim and a value, got %d argument%s; write %s(cols, x)", name,
-                          lua_gettop(state), lua_gettop(state) == 1 ? "" : "s", name);
+    } else if (lua_gettop(state) < 2 || !wrong) {
+        diagnostics_error(
+            reader->diagnostics, where,
+            "%s takes one dim or several and then a value, got %d argument%s; write %s(cols, x) "
+            "or %s(rows, cols, x)",
+            name, lua_gettop(state), lua_gettop(state) == 1 ? "" : "s", name, name);
     } else if (!any_mistake) {
         diagnostics_error(
             reader->diagnostics, where,
-            "argument 1 of %s is %s; a dim is needed: %s(cols, x) with local cols = dim \"cols\"", name,
-            reader_describe(state, 1), name);
+            "argument %d of %s is %s; a dim is needed: %s(cols, x) with local cols = dim \"cols\"", wrong,
+            name, reader_describe(state, wrong), name);
     }
     return reader_push_mistake(state);
 }
@@ -204,7 +234,7 @@ static int call_reduction(lua_State *state)
 {
     ReduceKind reduce = (ReduceKind)lua_tointeger(state, lua_upvalueindex(1));
     Location where = reader_here(state, reduce_rows[reduce].name);
-    if (lua_gettop(state) == 2 && reader_kind(state, 1) == VALUE_DIM) {
+    if (is_reduction(state)) {
         return build_reduction(state, reduce, where);
     }
     return report_reduction_use(state, reduce, where);
@@ -221,7 +251,7 @@ static int call_either(lua_State *state)
         return call_function(state);
     }
     Location where = reader_here(state, name);
-    if (lua_gettop(state) == 2 && reader_kind(state, 1) == VALUE_DIM) {
+    if (is_reduction(state)) {
         return build_reduction(state, reduce, where);
     }
     if (is_swapped_reduction(state)) {

@@ -203,6 +203,9 @@ static uint32_t expr_hash(const Expr *e)
     hash = hash_mix(hash, (uint64_t)e->kind << 32 | (uint64_t)e->op << 16 | (uint64_t)e->reduce << 8 |
                               (uint64_t)e->index);
     hash = hash_mix(hash, float_bits(e->value));
+    for (int i = 0; i < e->overs; i++) {
+        hash = hash_mix(hash, (uint64_t)e->over[i]);
+    }
     for (int i = 0; i < 3; i++) {
         hash = hash_mix(hash, e->arg[i] ? (uint64_t)e->arg[i]->id + 1
                                         : 0); /* ids, not addresses: same on every run */
@@ -214,8 +217,8 @@ static uint32_t expr_hash(const Expr *e)
 static bool expr_same(const Expr *a, const Expr *b)
 {
     return a->kind == b->kind && a->op == b->op && a->reduce == b->reduce && a->index == b->index &&
-           float_bits(a->value) == float_bits(b->value) && a->arg[0] == b->arg[0] && a->arg[1] == b->arg[1] &&
-           a->arg[2] == b->arg[2];
+           float_bits(a->value) == float_bits(b->value) && expr_over_same(a, b) && a->arg[0] == b->arg[0] &&
+           a->arg[1] == b->arg[1] && a->arg[2] == b->arg[2];
 }
 
 static const Expr *intern(OperatorBuilder *builder, const Expr *wanted)
@@ -343,28 +346,48 @@ const Expr *operator_build_op(OperatorBuilder *builder, Location where, OpCode o
     return intern(builder, &expr);
 }
 
+/* Can `dim` join the dims that `so_far` reduces already? */
+static bool check_over(OperatorBuilder *builder, const Expr *so_far, int dim)
+{
+    const char *name = builder->op.dim[dim], *reduce = reduce_rows[so_far->reduce].name;
+    if (expr_reduced_dims(so_far) >> dim & 1) {
+        diagnostics_error(builder->diagnostics, so_far->where, "%s over '%s' twice; name each dim once",
+                          reduce, name);
+        return false;
+    }
+    if (so_far->arg[0]->axes >> dim & 1) {
+        return true;
+    }
+    bool sum = so_far->reduce == REDUCE_SUM;
+    diagnostics_error(
+        builder->diagnostics, so_far->where,
+        "%s over '%s' of a value that does not vary along '%s'; reduce over a dim of one of its "
+        "inputs, or write the value itself%s%s",
+        reduce, name, name, sum ? " times " : "", sum ? name : "");
+    return false;
+}
+
+const Expr *operator_build_reduce_over(OperatorBuilder *builder, Location where, ReduceKind reduce,
+                                       const int *dim, int dims, const Expr *body)
+{
+    if (!body) {
+        return NULL;
+    }
+    Expr expr = {.kind = EXPR_REDUCE, .reduce = reduce, .arg = {body}, .axes = body->axes, .where = where};
+    for (int i = 0; i < dims; i++) {
+        if (dim[i] < 0 || !check_over(builder, &expr, dim[i])) {
+            return NULL;
+        }
+        expr.over[expr.overs++] = dim[i];
+        expr.axes &= ~(1u << dim[i]);
+    }
+    return intern(builder, &expr);
+}
+
 const Expr *operator_build_reduce(OperatorBuilder *builder, Location where, ReduceKind reduce, int dim,
                                   const Expr *body)
 {
-    if (dim < 0 || !body) {
-        return NULL;
-    }
-    if (!(body->axes >> dim & 1)) {
-        const char *name = builder->op.dim[dim];
-        diagnostics_error(
-            builder->diagnostics, where,
-            "%s over '%s' of a value that does not vary along '%s'; reduce over a dim of one of its "
-            "inputs, or write the value itself%s%s",
-            reduce_rows[reduce].name, name, name, reduce == REDUCE_SUM ? " times " : "",
-            reduce == REDUCE_SUM ? name : "");
-        return NULL;
-    }
-    return intern(builder, &(Expr){.kind = EXPR_REDUCE,
-                                   .reduce = reduce,
-                                   .index = dim,
-                                   .arg = {body},
-                                   .axes = body->axes & ~(1u << dim),
-                                   .where = where});
+    return operator_build_reduce_over(builder, where, reduce, &dim, 1, body);
 }
 
 /* ---- Outputs and the whole ---- */
@@ -447,7 +470,8 @@ static void check_used(OperatorBuilder *builder)
         const Expr *node = op->node[n];
         inputs |= node->kind == EXPR_INPUT ? 1u << node->index : 0;
         params |= node->kind == EXPR_PARAM ? 1u << node->index : 0;
-        dims |= node->kind == EXPR_DIM || node->kind == EXPR_REDUCE ? 1u << node->index : 0;
+        dims |= node->kind == EXPR_DIM ? 1u << node->index : 0;
+        dims |= node->kind == EXPR_REDUCE ? expr_reduced_dims(node) : 0;
         dims |= node->axes;
     }
     for (int i = 0; i < op->inputs; i++) {

@@ -29,6 +29,9 @@ const Expr *operator_build_size(OperatorBuilder *builder, Location where, int di
 const Expr *operator_build_op(OperatorBuilder *builder, Location where, OpCode op, const Expr *const *arg);
 const Expr *operator_build_reduce(OperatorBuilder *builder, Location where, ReduceKind reduce, int dim,
                                   const Expr *body);
+/* Over several dims at once: leaves in row-major order of `dim`, the last one fastest. */
+const Expr *operator_build_reduce_over(OperatorBuilder *builder, Location where, ReduceKind reduce,
+                                       const int *dim, int dims, const Expr *body);
 bool operator_build_output(OperatorBuilder *builder, Location where, const char *name, const Expr *value);
 
 /* Checks the whole: names that collide, declared things that nothing uses, size. Outputs are sorted by name.

@@ -62,8 +62,11 @@ static void append_reductions(Buffer *out, const Operator *op, int *number)
         if (node->kind != EXPR_REDUCE) {
             continue;
         }
-        buffer_printf(out, "reduce %d: %s over %s, start %s, step ", next, reduce_rows[node->reduce].name,
-                      op->dim[node->index], reduce_rows[node->reduce].start);
+        buffer_printf(out, "reduce %d: %s over ", next, reduce_rows[node->reduce].name);
+        for (int i = 0; i < node->overs; i++) {
+            buffer_printf(out, "%s%s", op->dim[node->over[i]], i + 1 < node->overs ? ", " : "");
+        }
+        buffer_printf(out, ", start %s, step ", reduce_rows[node->reduce].start);
         append_step(out, op, node, number);
         buffer_append_string(out, "\n");
         number[n] = next++;

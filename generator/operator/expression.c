@@ -46,7 +46,10 @@ static void append_reduction(Buffer *out, const Operator *op, const Expr *expr, 
         buffer_printf(out, "reduce[%d]", reduce_number[expr->id]);
         return;
     }
-    buffer_printf(out, "%s(%s, ", reduce_rows[expr->reduce].name, op->dim[expr->index]);
+    buffer_printf(out, "%s(", reduce_rows[expr->reduce].name);
+    for (int i = 0; i < expr->overs; i++) {
+        buffer_printf(out, "%s, ", op->dim[expr->over[i]]);
+    }
     expr_append(out, op, expr->arg[0], reduce_number);
     buffer_append_string(out, ")");
 }

@@ -40,3 +40,39 @@ bool expr_is_fused_product(const Expr *reduction)
     const Expr *body = reduction->arg[0];
     return reduction->reduce == REDUCE_SUM && body->kind == EXPR_OP && body->op == OP_MUL;
 }
+
+uint32_t expr_reduced_dims(const Expr *reduction)
+{
+    uint32_t dims = 0;
+    for (int i = 0; i < reduction->overs; i++) {
+        dims |= UINT32_C(1) << reduction->over[i];
+    }
+    return dims;
+}
+
+const char *expr_over_text(Arena *arena, const Operator *op, const Expr *reduction)
+{
+    const char *text = op->dim[reduction->over[0]];
+    for (int i = 1; i < reduction->overs; i++) {
+        text = arena_printf(arena, "%s, %s", text, op->dim[reduction->over[i]]);
+    }
+    return text;
+}
+
+size_t expr_leaves(const Expr *reduction, const size_t *size)
+{
+    size_t leaves = 1;
+    for (int i = 0; i < reduction->overs; i++) {
+        leaves *= size[reduction->over[i]];
+    }
+    return leaves;
+}
+
+bool expr_over_same(const Expr *a, const Expr *b)
+{
+    bool same = a->overs == b->overs;
+    for (int i = 0; same && i < a->overs; i++) {
+        same = a->over[i] == b->over[i];
+    }
+    return same;
+}

@@ -25,7 +25,7 @@ typedef enum ExprKind {
     EXPR_INPUT, /* input `index` at the current indices */
     EXPR_OP,    /* op(arg...) rounded once; elementary functions by their fixed sequence */
     EXPR_PARAM, /* param `index` */
-    EXPR_REDUCE /* reduce over dim `index` of arg[0] by `reduce`, in the kernel's tree */
+    EXPR_REDUCE /* arg[0] over the dims `over` by `reduce`, in the kernel's tree */
 } ExprKind;
 
 typedef enum OpCode {
@@ -73,6 +73,8 @@ struct Expr {
     int index;
     float value;
     const Expr *arg[3];
+    int over[OPERATOR_DIMS],
+        overs;     /* EXPR_REDUCE: leaves come in row-major order of these, the last fastest */
     uint32_t axes; /* bit d set: the value varies along dim d */
     int id;        /* position in Operator.node */
     Location where;
@@ -101,6 +103,12 @@ typedef struct Operator {
 
 /* sum of a top-level product steps with one fused multiply-add: step(acc, a*b) = fma(a, b, acc). */
 bool expr_is_fused_product(const Expr *reduction); /* reduction->kind == EXPR_REDUCE */
+
+/* The dims that are reduced, as bits; "c, w" in the order of the leaves; how many leaves there are. */
+uint32_t expr_reduced_dims(const Expr *reduction);
+const char *expr_over_text(Arena *arena, const Operator *op, const Expr *reduction);
+size_t expr_leaves(const Expr *reduction, const size_t *size); /* size: by dim */
+bool expr_over_same(const Expr *a, const Expr *b);             /* the same dims in the same order */
 
 /* Canonical text of one expression, "((x * (1 / sqrt(...))) * weight)", fully parenthesised. */
 const char *expr_text(Arena *arena, const Operator *op, const Expr *expr);

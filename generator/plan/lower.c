@@ -128,16 +128,7 @@ static void mark_reached(Arena *arena, Plan *plan)
         reach(plan, plan->op->output[o].value);
 }
 
-/* ---- which dim the passes run over, and which are rows ---- */
-
-static uint32_t reduced_dims(const Plan *plan)
-{
-    uint32_t dims = 0;
-    for (int i = 0; i < plan->op->nodes; i++)
-        if (plan->reached[i] && plan->op->node[i]->kind == EXPR_REDUCE)
-            dims |= 1u << plan->op->node[i]->index;
-    return dims;
-}
+/* ---- which dims the passes run over, and which are rows ---- */
 
 static uint32_t used_dims(const Plan *plan)
 {
@@ -148,35 +139,64 @@ static uint32_t used_dims(const Plan *plan)
     return dims;
 }
 
-static int first_dim(uint32_t dims)
+static const Expr *first_reduction(const Plan *plan)
 {
-    for (int d = 0; d < OPERATOR_DIMS; d++)
-        if (dims >> d & 1)
-            return d;
-    return -1;
+    for (int i = 0; i < plan->op->nodes; i++)
+        if (plan->reached[i] && plan->op->node[i]->kind == EXPR_REDUCE)
+            return plan->op->node[i];
+    return NULL;
+}
+
+/* The dims of both, those of `first` first. */
+static const char *over_both_text(Arena *arena, const Operator *op, const Expr *first, const Expr *other)
+{
+    const char *text = expr_over_text(arena, op, first);
+    for (int i = 0; i < other->overs; i++)
+        if (!(expr_reduced_dims(first) >> other->over[i] & 1))
+            text = arena_printf(arena, "%s, %s", text, op->dim[other->over[i]]);
+    return text;
+}
+
+/* Every pass of a row runs over the same dims in the same order. */
+static const char *refuse_other_axes(Arena *arena, const Plan *plan, const Expr *first)
+{
+    const Operator *op = plan->op;
+    for (int i = 0; i < op->nodes; i++) {
+        const Expr *other = op->node[i];
+        if (!plan->reached[i] || other->kind != EXPR_REDUCE || expr_over_same(first, other))
+            continue;
+        return arena_printf(
+            arena,
+            "it reduces over %s and elsewhere over %s, and all reductions of a kernel run over "
+            "the same dims in the same order; reduce over all of them at once, %s(%s, ...), or "
+            "make it two kernels",
+            expr_over_text(arena, op, first), expr_over_text(arena, op, other),
+            reduce_rows[first->reduce].name, over_both_text(arena, op, first, other));
+    }
+    return NULL;
+}
+
+static void add_axis(Plan *plan, int dim)
+{
+    plan->axis[plan->axes++] = dim;
+    plan->along |= UINT32_C(1) << dim;
 }
 
 /* Without a reduction the outputs' last dim is the one a pass runs over. */
-static int last_output_dim(const Operator *op)
-{
-    const Tensor *output = &op->output[0];
-    return output->rank ? output->dim[output->rank - 1] : -1;
-}
-
-static const char *choose_axes(Plan *plan)
+static const char *choose_axes(Arena *arena, Plan *plan)
 {
     const Operator *op = plan->op;
-    uint32_t reduced = reduced_dims(plan);
-    if (reduced & (reduced - 1))
-        return "it reduces over more than one dim, and row kernels reduce over one";
-    plan->axis = reduced ? first_dim(reduced) : last_output_dim(op);
-    uint32_t rows = used_dims(plan);
-    if (plan->axis >= 0)
-        rows &= ~(1u << plan->axis);
+    const Expr *first = first_reduction(plan);
+    const Tensor *output = &op->output[0];
+    for (int i = 0; first && i < first->overs; i++)
+        add_axis(plan, first->over[i]);
+    if (!first && output->rank)
+        add_axis(plan, output->dim[output->rank - 1]);
+    uint32_t rows = used_dims(plan) & ~plan->along;
     for (int d = 0; d < op->dims; d++)
         if (rows >> d & 1)
             plan->row_dim[plan->row_dims++] = d;
-    return NULL;
+    return first ? refuse_other_axes(arena, plan, first) : NULL;
 }
 
 bool plan_dims(const Operator *op, int *axis, int *row)
@@ -184,47 +204,69 @@ bool plan_dims(const Operator *op, int *axis, int *row)
     Arena *arena = arena_create();
     Plan plan = {.op = op};
     mark_reached(arena, &plan);
-    const bool known = !choose_axes(&plan);
-    const bool reduces = known && reduced_dims(&plan) != 0;
-    *axis = known ? plan.axis : -1;
+    const bool known = !choose_axes(arena, &plan);
+    const bool reduces = known && first_reduction(&plan) != NULL;
+    *axis = known && plan.axes ? plan.axis[0] : -1;
     *row = known && plan.row_dims ? plan.row_dim[0] : -1;
     arena_destroy(arena);
     return reduces;
 }
 
-/* With such a dim of size 0 the output would still have elements, and no row to write them. */
+static uint32_t tensor_dims(const Tensor *tensor)
+{
+    uint32_t dims = 0;
+    for (int i = 0; i < tensor->rank; i++)
+        dims |= UINT32_C(1) << tensor->dim[i];
+    return dims;
+}
+
+/* With a parallel dim of size 0 that an output lacks it would still have elements, and no row to write them;
+ * one that has only some of the axis's dims would be written again and again. */
 static const char *refuse_partial_outputs(Arena *arena, const Plan *plan)
 {
     const Operator *op = plan->op;
-    for (int o = 0; o < op->outputs; o++)
-        for (int d = 0; d < plan->row_dims; d++) {
-            bool has = false;
-            for (int i = 0; i < op->output[o].rank; i++)
-                has |= op->output[o].dim[i] == plan->row_dim[d];
-            if (!has)
-                return arena_printf(arena,
-                                    "output %s lacks the parallel dim %s; write it as a kernel of its own",
-                                    op->output[o].name, op->dim[plan->row_dim[d]]);
-        }
+    for (int o = 0; o < op->outputs; o++) {
+        const Tensor *output = &op->output[o];
+        uint32_t has = tensor_dims(output);
+        for (int d = 0; d < plan->row_dims; d++)
+            if (!(has >> plan->row_dim[d] & 1))
+                return arena_printf(
+                    arena,
+                    "output %s lacks the parallel dim %s, and all outputs of a kernel vary along the same "
+                    "parallel dims; write it as a kernel of its own",
+                    output->name, op->dim[plan->row_dim[d]]);
+        for (int a = 0; a < plan->axes; a++)
+            if ((has & plan->along) && !(has >> plan->axis[a] & 1))
+                return arena_printf(
+                    arena,
+                    "output %s lacks the dim %s and has another one that is reduced together with it; an "
+                    "output has all reduced dims or none: write it as a kernel of its own",
+                    output->name, op->dim[plan->axis[a]]);
+    }
     return NULL;
 }
 
-/* A tensor is consecutive along the axis when it does not vary there or the axis is its last dim. */
-static bool tensor_is_consecutive(const Tensor *tensor, int axis)
+PlanLie plan_lie(const Plan *plan, const Tensor *tensor)
 {
-    for (int i = 0; i + 1 < tensor->rank; i++)
-        if (tensor->dim[i] == axis)
-            return false;
-    return true;
+    int first = 0;
+    while (first < tensor->rank && !(plan->along >> tensor->dim[first] & 1))
+        first++;
+    if (first == tensor->rank)
+        return LIE_CONSECUTIVE; /* it does not vary along the axis */
+    for (int a = 0; a < plan->axes; a++)
+        if (first + a >= tensor->rank || tensor->dim[first + a] != plan->axis[a])
+            return LIE_SCATTERED;
+    return first + plan->axes == tensor->rank ? LIE_CONSECUTIVE : LIE_STEPPED;
 }
 
-static bool all_consecutive(const Operator *op, int axis)
+static bool all_consecutive(const Plan *plan)
 {
+    const Operator *op = plan->op;
     for (int i = 0; i < op->inputs; i++)
-        if (!tensor_is_consecutive(&op->input[i], axis))
+        if (plan_lie(plan, &op->input[i]) != LIE_CONSECUTIVE)
             return false;
     for (int i = 0; i < op->outputs; i++)
-        if (!tensor_is_consecutive(&op->output[i], axis))
+        if (plan_lie(plan, &op->output[i]) != LIE_CONSECUTIVE)
             return false;
     return true;
 }
@@ -233,7 +275,7 @@ static bool all_consecutive(const Operator *op, int axis)
 
 static bool varies(const Plan *plan, const Expr *expr)
 {
-    return plan->axis >= 0 && (expr->axes >> plan->axis & 1);
+    return expr->axes & plan->along;
 }
 
 static bool is_elementary(const Expr *expr)
@@ -408,6 +450,8 @@ static const char *lower_reductions(Arena *arena, Plan *plan)
 
 static const char *refuse_target(const Plan *plan)
 {
+    if (plan->target->ranks && plan->axes > 1)
+        return "several dims are reduced together, and this target spreads one dim over ranks";
     if (plan->target->ranks && plan->distribution.dim < 0)
         return "its tree begins with no cut into consecutive parts, and it has no parallel dim: there is "
                "nothing "
@@ -433,16 +477,16 @@ const Plan *plan_lower(Arena *arena, const Variant *variant, const char **why)
     plan->allreduce = variant->control && !strcmp(variant->control, "allreduce");
     mark_reached(arena, plan);
     plan->distribution = plan_distribution(variant);
-    *why = refuse_target(plan);
+    *why = choose_axes(arena, plan);
     if (!*why)
-        *why = choose_axes(plan);
+        *why = refuse_target(plan);
     if (!*why)
         *why = refuse_partial_outputs(arena, plan);
     if (!*why)
         *why = collect_reductions(plan);
     if (*why)
         return NULL;
-    plan->unit_stride = plan->axis >= 0 && all_consecutive(plan->op, plan->axis);
+    plan->unit_stride = plan->axes > 0 && all_consecutive(plan);
     choose_levels(plan);
     choose_kept(plan);
     *why = lower_reductions(arena, plan);

@@ -1,9 +1,9 @@
 /* plan.h: the steps of one row kernel in emission order, as data.
  *
- * A row kernel visits every index of the parallel axes ("a row"); within a row it makes passes over one
- * dim, the reduced one: reductions first, each in the kernel's tree, then the outputs. The plan says which
- * passes, what each computes, and how each reduction's term becomes functions. It holds no text of any
- * target.
+ * A row kernel visits every index of the parallel axes ("a row"); within a row it makes passes over the axis:
+ * the reduced dim, or several that are reduced together, in row-major order: reductions first, each in the
+ * kernel's tree, then the outputs. The plan says which passes, what each computes, and how each reduction's
+ * term becomes functions. It holds no text of any target.
  *
  * A term lowers to nodes. Every node reduces the items of one span:
  *   FOLD    joins items one by one in the order of seq, pairwise, halving or completion
@@ -71,18 +71,28 @@ typedef struct Plan {
     Accumulator accumulator;
     const Target *target;
     Schedule schedule;
-    bool swapped;   /* negative control: leaves 1 and 2 change places */
-    bool allreduce; /* negative control: MPI joins what ranks hold */
-    bool *reached;  /* per node of the operator: some output needs it */
-    int axis;       /* the dim passes run over; -1: none */
+    bool swapped;            /* negative control: leaves 1 and 2 change places */
+    bool allreduce;          /* negative control: MPI joins what ranks hold */
+    bool *reached;           /* per node of the operator: some output needs it */
+    int axis[OPERATOR_DIMS]; /* the dims passes run over, the last one fastest */
+    int axes;                /* how many; 0: none */
+    uint32_t along;          /* the same as bits */
     int row_dim[OPERATOR_DIMS];
     int row_dims;     /* the parallel axes, in order of declaration */
-    bool unit_stride; /* every tensor that varies along `axis` is consecutive there: vectors can be used */
+    bool unit_stride; /* every tensor that varies along the axis is consecutive there: vectors can be used */
     PlanReduction reduction[PLAN_REDUCTIONS];
     int levels;                /* of reductions: those of one level do not depend on each other */
     Distribution distribution; /* of targets with ranks */
     int reductions;            /* in an order in which each depends only on earlier ones */
 } Plan;
+
+/* How a tensor lies along the axis. */
+typedef enum PlanLie {
+    LIE_CONSECUTIVE, /* its elements are neighbours */
+    LIE_STEPPED,     /* a fixed distance apart: the axis's dims lie side by side, others behind them */
+    LIE_SCATTERED    /* some dims of the axis are missing, apart, or in another order */
+} PlanLie;
+PlanLie plan_lie(const Plan *plan, const Tensor *tensor);
 
 /* NULL and *why where this operator or tree has no row kernel (the user sees "skipped: why"). */
 const Plan *plan_lower(Arena *arena, const Variant *variant, const char **why);

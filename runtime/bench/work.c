@@ -21,7 +21,7 @@ static double node_flops(const Operator *op, const Shape *shape, const Expr *nod
             return 0.0;
         return (node->op == OP_FMA ? 2.0 : 1.0) * axes_elements(op, shape, node->axes);
     case EXPR_REDUCE:
-        return axes_elements(op, shape, node->arg[0]->axes | 1u << node->index);
+        return axes_elements(op, shape, node->arg[0]->axes);
     default:
         return 0.0;
     }
@@ -92,14 +92,14 @@ static double chain_above(const Operator *op, const Term *tree, const Shape *sha
         longest = chain > longest ? chain : longest;
     }
     if (node->kind == EXPR_REDUCE && node->reduce == REDUCE_SUM)
-        longest += term_depth(tree, shape->size[node->index]);
+        longest += term_depth(tree, expr_leaves(node, shape->size));
     return known[node->id] = longest;
 }
 
 static bool has_long_row(const Operator *op, const Shape *shape)
 {
     for (int i = 0; i < op->nodes; i++)
-        if (op->node[i]->kind == EXPR_REDUCE && shape->size[op->node[i]->index] > WORK_CHAIN_LIMIT)
+        if (op->node[i]->kind == EXPR_REDUCE && expr_leaves(op->node[i], shape->size) > WORK_CHAIN_LIMIT)
             return true;
     return false;
 }

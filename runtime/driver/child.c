@@ -22,6 +22,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -380,6 +381,15 @@ static void ask_to_end(Child *child)
     }
 }
 
+/* LLVM's OpenMP runtime notes itself in /dev/shm under the process's number and takes the note back when the
+ * process exits; one that is killed, or leaves by _exit, leaves it there for good. */
+static void remove_openmp_note(pid_t process)
+{
+    char name[64];
+    snprintf(name, sizeof name, "/__KMP_REGISTERED_LIB_%ld_%ld", (long)process, (long)getuid());
+    shm_unlink(name);
+}
+
 /* Ends what is left of the group, reads what is left in the pipe, and reaps. */
 static int finish(Child *child, Ending ending)
 {
@@ -390,6 +400,7 @@ static int finish(Child *child, Ending ending)
     int status = 0;
     while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR) {
     }
+    remove_openmp_note(child->pid);
     while (ending != ENDING_FLOOD && read_some(child) && !flooded(child)) {
     }
     if (child->output >= 0) {

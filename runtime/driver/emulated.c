@@ -131,13 +131,14 @@ static void bind_sizes(const Operator *op, const CallData *call, Arguments *argu
     arguments->rows = 1;
     for (int i = 0; i < op->nodes; i++) {
         if (op->node[i]->kind == EXPR_REDUCE) {
-            reduced |= UINT32_C(1) << op->node[i]->index;
+            reduced |= expr_reduced_dims(op->node[i]);
         }
     }
+    arguments->leaves = reduced ? 1 : 0;
     for (int d = 0; d < op->dims; d++) {
         const size_t size = call->shape.size[d];
         const bool is_reduced = reduced >> d & 1;
-        arguments->leaves = is_reduced && size > arguments->leaves ? size : arguments->leaves;
+        arguments->leaves *= is_reduced ? size : 1;
         arguments->rows *= is_reduced ? 1 : size;
         arguments->item[arguments->count++] = (SimtArgument){.kind = SIMT_SIZE, .size = size};
     }

@@ -206,9 +206,9 @@ static size_t bytes_read_again(const Plan *plan)
     const Operator *op = plan->op;
     size_t inputs = 0, outputs = 0;
     for (int i = 0; i < op->inputs; i++)
-        inputs += op->input[i].rank > 1 && has_axis(&op->input[i], plan->axis);
+        inputs += op->input[i].rank > 1 && has_axis(&op->input[i], plan->axis[0]);
     for (int o = 0; o < op->outputs; o++)
-        outputs += (op->output[o].value->axes >> plan->axis & 1) != 0;
+        outputs += (op->output[o].value->axes >> plan->axis[0] & 1) != 0;
     if (outputs == 0 && plan->levels <= 1)
         return 0;
     return sizeof(float) * (inputs + outputs > 0 ? inputs + outputs : 1);
@@ -217,7 +217,7 @@ static size_t bytes_read_again(const Plan *plan)
 static size_t rows_of_block(const Model *model, size_t rows_in_all)
 {
     const Plan *plan = model->plan;
-    const size_t size = model->shape->size[plan->axis], again = bytes_read_again(plan);
+    const size_t size = model->shape->size[plan->axis[0]], again = bytes_read_again(plan);
     size_t rows = BLOCK_PARTIALS /
                   (values_at_most(model) * model->value_bytes + (size_t)plan->reductions * sizeof(float));
     if (again > 0)

@@ -39,6 +39,7 @@ typedef struct Evaluation {
     const CallData *call;
     size_t auto_parts;
     size_t longest;     /* the largest size of any dim, at least 1 */
+    size_t most_leaves; /* of any reduction, at least 1 */
     float *gathered[2]; /* the leaves of one reduction, where they do not lie side by side */
     Slot *slot;         /* by Expr.id */
 
@@ -172,36 +173,57 @@ static void line_start(Evaluation *evaluation, int along)
     evaluation->count = along < 0 ? 1 : evaluation->call->shape.size[along];
 }
 
-/* The leaves side by side, as reference_fold wants them. */
-static const float *leaves_gather(Evaluation *evaluation, const Expr *leaf, int which)
+/* The line's leaves, put side by side behind `before` others. */
+static const float *leaves_gather(Evaluation *evaluation, const Expr *leaf, int which, size_t before)
 {
     Line line = line_of(evaluation, leaf);
-    if (line.step == 1) {
-        return line.value;
-    }
     if (!evaluation->gathered[which]) {
-        evaluation->gathered[which] = ARENA_ARRAY(evaluation->arena, float, evaluation->longest);
+        evaluation->gathered[which] = ARENA_ARRAY(evaluation->arena, float, evaluation->most_leaves);
     }
     float *gathered = evaluation->gathered[which];
     for (size_t i = 0; i < evaluation->count; i++) {
-        gathered[i] = line.value[i * line.step];
+        gathered[before + i] = line.value[i * line.step];
     }
     return gathered;
 }
 
+/* One line of leaves as reference_fold wants them: where they lie, if they lie side by side and are all. */
+static const float *leaves_of_line(Evaluation *evaluation, const Expr *leaf, int which, const Expr *reduction,
+                                   size_t before)
+{
+    Line line = line_of(evaluation, leaf);
+    return reduction->overs == 1 && line.step == 1 ? line.value
+                                                   : leaves_gather(evaluation, leaf, which, before);
+}
+
+/* All leaves of one reduction, in row-major order of its dims: line after line along the last of them. */
+static ReferenceLeaves leaves_of(Evaluation *evaluation, const Expr *reduction)
+{
+    static const float nothing = 0;
+    const Shape *shape = &evaluation->call->shape;
+    const Expr *leaf = reduction->arg[0];
+    const bool fused = expr_is_fused_product(reduction);
+    Dims outer = dims_of_reduction(reduction);
+    const int last = outer.dim[--outer.rank];
+    ReferenceLeaves leaves = {.a = &nothing, .b = fused ? &nothing : NULL};
+    if (expr_leaves(reduction, shape->size) == 0) {
+        return leaves;
+    }
+    do {
+        line_start(evaluation, last);
+        leaves.a = leaves_of_line(evaluation, fused ? leaf->arg[0] : leaf, 0, reduction, leaves.count);
+        if (fused) {
+            leaves.b = leaves_of_line(evaluation, leaf->arg[1], 1, reduction, leaves.count);
+        }
+        leaves.count += evaluation->count;
+    } while (index_advance(&evaluation->index, outer, shape));
+    return leaves;
+}
+
 static float reduce_at_index(Evaluation *evaluation, const Expr *reduction)
 {
-    const Expr *leaf = reduction->arg[0];
-    line_start(evaluation, reduction->index);
-    ReferenceLeaves leaves = {.count = evaluation->count};
-    if (expr_is_fused_product(reduction)) {
-        leaves.a = leaves_gather(evaluation, leaf->arg[0], 0);
-        leaves.b = leaves_gather(evaluation, leaf->arg[1], 1);
-    } else {
-        leaves.a = leaves_gather(evaluation, leaf, 0);
-    }
-    return reference_fold(evaluation->tree, reduction->reduce, evaluation->accumulator, leaves,
-                          evaluation->auto_parts);
+    return reference_fold(evaluation->tree, reduction->reduce, evaluation->accumulator,
+                          leaves_of(evaluation, reduction), evaluation->auto_parts);
 }
 
 static void table_fill(Evaluation *evaluation, const Expr *reduction, Slot *slot)
@@ -262,6 +284,16 @@ static size_t longest_dim(const Operator *op, const Shape *shape)
     return longest;
 }
 
+static size_t most_leaves(const Operator *op, const Shape *shape)
+{
+    size_t most = 1;
+    for (int n = 0; n < op->nodes; n++) {
+        const size_t leaves = op->node[n]->kind == EXPR_REDUCE ? expr_leaves(op->node[n], shape->size) : 0;
+        most = leaves > most ? leaves : most;
+    }
+    return most;
+}
+
 void reference_evaluate(const Operator *op, const Term *tree, Accumulator accumulator, const CallData *call,
                         size_t auto_parts)
 {
@@ -273,6 +305,7 @@ void reference_evaluate(const Operator *op, const Term *tree, Accumulator accumu
                              .call = call,
                              .auto_parts = auto_parts,
                              .longest = longest_dim(op, &call->shape),
+                             .most_leaves = most_leaves(op, &call->shape),
                              .slot = ARENA_ARRAY(arena, Slot, (size_t)op->nodes)};
     for (int o = 0; o < op->outputs; o++) {
         reductions_fill(&evaluation, op->output[o].value);

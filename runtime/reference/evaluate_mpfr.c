@@ -256,10 +256,17 @@ static void reduce_at_index(Exact *exact, const Expr *reduction, mpfr_t out)
     } else {
         mpfr_set_inf(exact->accumulator, reduction->reduce == REDUCE_MAX ? -1 : 1);
     }
-    for (size_t first = 0; block_start(exact, reduction->index, first); first += BLOCK) {
-        block_reduce(exact, reduction->reduce, line_of(exact, reduction->arg[0]));
+    const Shape *shape = &exact->call->shape;
+    Dims outer = dims_of_reduction(reduction);
+    const int last = outer.dim[--outer.rank];
+    bool more = expr_leaves(reduction, shape->size) > 0;
+    while (more) {
+        for (size_t first = 0; block_start(exact, last, first); first += BLOCK) {
+            block_reduce(exact, reduction->reduce, line_of(exact, reduction->arg[0]));
+        }
+        exact->index.at[last] = 0;
+        more = index_advance(&exact->index, outer, shape);
     }
-    exact->index.at[reduction->index] = 0;
     mpfr_set(out, exact->accumulator, MPFR_RNDN);
 }
 

@@ -10,6 +10,15 @@ Dims dims_of_tensor(const Tensor *tensor)
     return dims;
 }
 
+Dims dims_of_reduction(const Expr *reduction)
+{
+    Dims dims = {.rank = reduction->overs};
+    for (int i = 0; i < reduction->overs; i++) {
+        dims.dim[i] = reduction->over[i];
+    }
+    return dims;
+}
+
 Dims dims_of_axes(uint32_t axes)
 {
     Dims dims = {.rank = 0};

@@ -16,8 +16,9 @@ typedef struct Index {
 } Index;
 
 Dims dims_of_tensor(const Tensor *tensor);
-Dims dims_of_axes(uint32_t axes);          /* in order of declaration */
-Dims dims_without(Dims dims, int removed); /* the same when `removed` is not among them */
+Dims dims_of_reduction(const Expr *reduction); /* those it reduces, in the order of its leaves */
+Dims dims_of_axes(uint32_t axes);              /* in order of declaration */
+Dims dims_without(Dims dims, int removed);     /* the same when `removed` is not among them */
 size_t dims_elements(Dims dims, const Shape *shape);
 
 /* Where an index lies in a tensor, and how far apart neighbours along one dim are (0: the tensor lacks it).

@@ -23,7 +23,7 @@ uint32_t operator_reduced_dims(const Operator *op)
     uint32_t dims = 0;
     for (int i = 0; i < op->nodes; i++)
         if (op->node[i]->kind == EXPR_REDUCE)
-            dims |= UINT32_C(1) << op->node[i]->index;
+            dims |= expr_reduced_dims(op->node[i]);
     return dims;
 }
 
@@ -82,10 +82,34 @@ static void shape_spread(Shape *shape, const Operator *op, uint32_t dims, size_t
     }
 }
 
+/* Dims that are reduced together share the leaves: each but one takes a small divisor, the number itself
+ * being exact. */
+static void shape_share(Shape *shape, const Operator *op, uint32_t dims, size_t leaves, uint64_t seed)
+{
+    static const size_t divisors[] = {2, 3, 5, 7};
+    int count = bit_count(dims), chosen = count == 0 ? 0 : (int)(seed % (uint64_t)count), last = -1;
+    for (int d = 0, at = 0; d < op->dims; d++) {
+        if ((dims >> d & 1) == 0)
+            continue;
+        shape->size[d] = 1;
+        if (at++ == chosen) {
+            last = d;
+            continue;
+        }
+        for (size_t k = 0; k < 4 && shape->size[d] == 1; k++) {
+            size_t divisor = divisors[(k + seed) % 4];
+            shape->size[d] = leaves % divisor == 0 ? divisor : 1;
+        }
+        leaves /= shape->size[d];
+    }
+    if (last >= 0)
+        shape->size[last] = leaves;
+}
+
 Shape case_shape(const Operator *op, size_t rows, size_t columns, uint64_t seed)
 {
     Shape shape = {{0}};
-    shape_spread(&shape, op, operator_reduced_dims(op), columns, 9, seed);
+    shape_share(&shape, op, operator_reduced_dims(op), columns, seed);
     shape_spread(&shape, op, operator_parallel_dims(op), rows, 3, seed);
     return shape;
 }

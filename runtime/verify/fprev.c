@@ -120,6 +120,15 @@ const char *fprev_expected(Arena *arena, const Term *tree, size_t leaves)
 
 /* ---- the kernel ---- */
 
+/* A row's leaves lie side by side, in order. */
+static bool leaves_are_last(const Tensor *input, const Expr *sum)
+{
+    bool last = input->rank >= sum->overs;
+    for (int i = 0; last && i < sum->overs; i++)
+        last = input->dim[input->rank - sum->overs + i] == sum->over[i];
+    return last;
+}
+
 bool fprev_applies(const Operator *op)
 {
     const Expr *value = op->output[0].value;
@@ -128,8 +137,7 @@ bool fprev_applies(const Operator *op)
     const Expr *leaf = value->arg[0];
     bool product = leaf->kind == EXPR_OP && leaf->op == OP_MUL && leaf->arg[0]->kind == EXPR_INPUT &&
                    leaf->arg[1]->kind == EXPR_INPUT && leaf->arg[0]->index != leaf->arg[1]->index;
-    bool leaves_last = op->input[0].rank > 0 && op->input[0].dim[op->input[0].rank - 1] == value->index;
-    return (leaf->kind == EXPR_INPUT || product) && leaves_last;
+    return (leaf->kind == EXPR_INPUT || product) && leaves_are_last(&op->input[0], value);
 }
 
 typedef struct ProbedKernel {

@@ -189,15 +189,23 @@ static bool operator_is_fused(const Operator *op)
     return false;
 }
 
+/* The leaves of one reduction: those of all reduced dims, which are reduced together. */
+static size_t columns_of(const Operator *op, const Shape *shape)
+{
+    uint32_t reduced = operator_reduced_dims(op);
+    size_t columns = reduced ? 1 : 0;
+    for (int d = 0; d < op->dims; d++)
+        if (reduced >> d & 1)
+            columns *= shape->size[d];
+    return columns;
+}
+
 static bool rival_differs(const Rival *rival, const Variant *variant, const Shape *shape)
 {
-    uint32_t reduced = operator_reduced_dims(variant->op);
+    size_t leaves = columns_of(variant->op, shape);
     bool fused = operator_is_fused(variant->op);
-    for (int d = 0; d < variant->op->dims; d++)
-        if ((reduced >> d & 1) != 0 && order_number(variant->tree, shape->size[d], fused, LEAVES_IN_ORDER) !=
-                                           order_number(rival->tree, shape->size[d], fused, rival->leaves))
-            return true;
-    return false;
+    return leaves > 0 && order_number(variant->tree, leaves, fused, LEAVES_IN_ORDER) !=
+                             order_number(rival->tree, leaves, fused, rival->leaves);
 }
 
 static size_t *leaf_places(Arena *arena, size_t leaves, LeafOrder order)
@@ -248,17 +256,6 @@ static bool rival_told(const Rival *rival, const Variant *variant, const Trial *
 static size_t size_larger(size_t a, size_t b)
 {
     return a > b ? a : b;
-}
-
-/* The largest reduced dim. */
-static size_t columns_of(const Operator *op, const Shape *shape)
-{
-    uint32_t reduced = operator_reduced_dims(op);
-    size_t columns = 0;
-    for (int d = 0; d < op->dims; d++)
-        if (reduced >> d & 1)
-            columns = size_larger(columns, shape->size[d]);
-    return columns;
 }
 
 int rivals_try(Rivals *rivals, const Variant *variant, const Case *what, const Trial *trial,

@@ -118,7 +118,7 @@ bad_spec "completion over leaves" lone_completion "completion"
 good_with 'output = ' 'output = 7, --' | spec wrong_output
 bad_spec "a field of the wrong type" wrong_output "output"
 
-good_with 'lanes(32)' 'chunk(0 / 0, seq, seq)' | spec nan_size
+good_with 'lanes(32)' 'chunk(0 * math.huge, seq, seq)' | spec nan_size
 bad_spec "chunk of 0 / 0" nan_size "not a number"
 
 printf 'while true do end\n' | spec loops
@@ -203,6 +203,15 @@ for command in generate compile verify run; do
 done
 check "call of an operator without a kernel" 1 "skipped: nested_c_lanes32_f32: .*dim" -- \
   "$samebits" call nested.lua x=x.npy -o y=y.npy --out out
+good_with 'y = sum(cols, x)' 'y = sum(cols, x), z = sum(rows, x)' | spec apart
+check "reductions over different dims" 1 "reduces over cols and elsewhere over rows.*sum\(cols, rows, \.\.\.\).*two kernels" -- \
+  "$samebits" generate apart.lua --out out
+good_with 'y = sum(cols, x)' 'y = sum(cols, x), z = max(input("w", cols), 0)' | spec lacking
+check "outputs that do not share their parallel dims" 1 "output z lacks the parallel dim rows.*kernel of its own" -- \
+  "$samebits" generate lacking.lua --out out
+good_with 'y = sum(cols, x)' 'y = sum(rows, cols, x) + input("w", cols)' | spec half
+check "an output with one of the dims that are reduced together" 1 "output y lacks the dim rows.*all reduced dims or none" -- \
+  "$samebits" generate half.lua --out out
 check "list variants shows it, too" 0 "skipped: nested_c_lanes32_f32: .*dim" -- "$samebits" list variants nested.lua
 
 # ---- compilers ----

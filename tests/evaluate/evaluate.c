@@ -397,18 +397,21 @@ static void shared_values_are_made_once(void **state)
     Bench *b = bench_create();
     Expr node[LEVELS + 3] = {
         {.kind = EXPR_INPUT, .axes = 1},
-        {.kind = EXPR_REDUCE, .reduce = REDUCE_MAX, .arg = {&node[0]}},
+        {.kind = EXPR_REDUCE, .reduce = REDUCE_MAX, .overs = 1, .arg = {&node[0]}},
         {.kind = EXPR_OP, .op = OP_SUB, .axes = 1, .arg = {&node[0], &node[1]}},
     };
     for (int n = 3; n < LEVELS + 3; n++) {
         node[n] = (Expr){
             .kind = EXPR_OP, .op = n % 2 ? OP_ADD : OP_MAX, .axes = 1, .arg = {&node[n - 1], &node[n - 1]}};
     }
+    const Expr *nodes[LEVELS + 3];
     for (int n = 0; n < LEVELS + 3; n++) {
         node[n].id = n;
+        nodes[n] = &node[n];
     }
     Tensor x = {.name = "x", .rank = 1}, y = {.name = "y", .rank = 1, .value = &node[LEVELS + 2]};
     Operator op = {.name = "shared", .dim = {"cols"}, .input = {x}, .output = {y}, .nodes = LEVELS + 3};
+    op.node = nodes;
     op.dims = op.inputs = op.outputs = 1;
 
     float in[2] = {1, 3}, out[2];

@@ -273,6 +273,43 @@ for operator in OPERATORS:
     check_operator(operator, targets[-1], "chunk(48, lanes(8), pairwise)", "f32", 389)
     check_operator(operator, targets[-1], "lanes(12, seq, halving)", "f64", 130)
 
+# ---- reductions over several dims: leaves in row-major order of the dims as they are written ----
+
+SEVERAL = {
+    "together": ('y = sum(c, w, x)', lambda x, weight, total: total(x.reshape(len(x), -1))),
+    "other order": ('y = sum(w, c, x)', lambda x, weight, total: total(x.transpose(0, 2, 1).reshape(len(x), -1))),
+    "first and last": ('y = sum(n, w, x)', lambda x, weight, total: total(x.transpose(1, 0, 2).reshape(x.shape[1], -1))),
+    "product over all": ('y = sum(n, c, w, x * x)', lambda x, weight, total: total(x.reshape(-1), x.reshape(-1))),
+    "scaled by a dim of the row": ('y = (x - sum(c, w, x) / (c * w)) * weight', lambda x, weight, total: (
+        x - (total(x.reshape(len(x), -1)) / (F32(x.shape[1]) * F32(x.shape[2])))[:, None, None]) * weight[:, None]),
+}
+SEVERAL_SPEC = """local n, c, w = dim "n", dim "c", dim "w"
+local x = input("x", n, c, w)
+%s
+return kernel "several" { output = { %s }, tree = lanes(32), target = { "c", "avx2" } }
+"""
+
+
+def check_several(name, target, tree):
+    text, expected = SEVERAL[name]
+    has_weight = "weight" in text
+    with open("several.lua", "w", encoding="utf-8") as file:
+        file.write(SEVERAL_SPEC % ('local weight = input("weight", c)' if has_weight else "", text))
+    x, weight = dice.standard_normal((4, 7, 45)).astype(F32), dice.standard_normal(7).astype(F32)
+    np.save("x.npy", x)
+    np.save("weight.npy", weight)
+    done = run("call", "several.lua", "x=x.npy", *(["weight=weight.npy"] if has_weight else []), "-o", "y=y.npy", "-a", f"target={target}",
+               "-a", f"tree={tree}")
+    wanted = np.asarray(expected(x, weight, bits_of(Sum, TREES[tree])["sum"]))
+    check(f"several dims, {name}, on {target}, {tree}: bit for bit as NumPy",
+          done.returncode == 0 and same_bits(np.load("y.npy"), wanted), done.stderr or (np.load("y.npy").ravel()[:4], wanted.ravel()[:4]))
+
+
+for one_target in targets:
+    for several in SEVERAL:
+        for one_tree in TREES:
+            check_several(several, one_target, one_tree)
+
 # ---- values that are no ordinary numbers, and arrays without elements ----
 
 x = draw("rc", 777)
