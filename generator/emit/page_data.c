@@ -566,7 +566,7 @@ static void add_kernel(Speller *speller, json_t *data, Signature signature, json
                             spell_axis_count(speller), PAGE_WIDE_FROM)
              : "0");
     set_flag(data, "rows_in_parallel", !serial_rows);
-    set_flag(data, "turns", page_turns(speller) && !serial_rows);
+    set_flag(data, "turns", page_turns(speller) && !serial_rows && !page_spreads(speller->plan));
     set(data, "turns_when",
         plan->axes > 0 ? arena_printf(arena, "%s > %d", spell_axis_count(speller), PAGE_TURNED_ROW) : "0");
     set(data, "rows_at_once", rows_at_once(speller));

@@ -162,7 +162,12 @@ static void put_exchange(Figures *figures, const Family *family, size_t rows, in
     Bout bout;
     const char *why = bout_against_allreduce(figures, family, ranks, shape_of(rows, (size_t)ranks), &bout);
     if (why != NULL)
-        figure_put_unmeasured(figures, work, asked, "times its time", why);
+        figure_put(figures, (Figure){.work = work,
+                                     .asked = asked,
+                                     .at_most = true,
+                                     .unit = "times its time",
+                                     .value = NAN,
+                                     .note = why});
     else
         put_bout(figures, (Figure){.work = work, .asked = asked, .at_most = true, .unit = "times its time"},
                  &bout, value_exchange, exchange_of(&bout));

@@ -40,17 +40,27 @@ $ end
                 row_values(&row, ${arguments}, at + i, ${#levels}, known_at(&call, i, tile, ${#levels}, known));
 $ if has_outputs then
                 if (!call.wide) {
+$ if streams then
+                    if (stream) {
+                        outputs_stream(&row, 1, 0, row.count);
+                        continue;
+                    }
+$ end
                     outputs(&row, 0, row.count);
                     continue;
                 }
 #pragma omp parallel for schedule(static)
                 for (size_t begin = 0; begin < row.count; begin += ${wide_from}) {
                     const size_t left = row.count - begin;
-                    outputs(&row, begin, begin + (left < ${wide_from} ? left : ${wide_from}));
+                    const size_t end = begin + (left < ${wide_from} ? left : ${wide_from});
 $ if streams then
-                    if (stream)
+                    if (stream) {
+                        outputs_stream(&row, 1, begin, end);
                         _mm_sfence();
+                        continue;
+                    }
 $ end
+                    outputs(&row, begin, end);
                 }
 $ end
             }
