@@ -200,7 +200,8 @@ for folder in ("generator", "runtime"):
             if name.endswith(".c"):
                 text = open(os.path.join(path, name), encoding="utf-8").read()
                 read |= set(re.findall(r'getenv\("(\w+)"\)', text)) | set(re.findall(r'"(SAMEBITS_[A-Z_]+)"', text))
-table = set(re.findall(r"^\| `(\w+)` \|", open(os.path.join(root, "docs", "environment.md"), encoding="utf-8").read(), re.MULTILINE))
+table = set(name for row in re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", open(os.path.join(root, "docs", "environment.md"), encoding="utf-8").read(), re.MULTILINE)
+            for name in re.findall(r"\w+", row))
 check("docs/environment.md lists what is read", read - {"PATH"} == table, (sorted(read - table), sorted(table - read)))
 
 # ---- call: threads, params, other programs ----
@@ -263,7 +264,7 @@ check("emulation: a switch, and each GPU kernel against scalar C", emulated.get(
 check("several specs give a list", [one["family"] for one in results["verify small.lua other.lua"]] == ["small", "other"])
 fields = "id operator dtype tree target contract source symbol args launch".split()
 check("manifest: the fields it promises", all(set(fields) <= set(one) for one in results["generate small.lua"]["variants"]))
-promises = {"RUN", "BATCH", "THREADS", "LAYOUT", "BUILD", "TARGET", "TREE"}
+promises = {"RUN", "BATCH", "THREADS", "RANKS", "LAYOUT", "BUILD", "TARGET", "TREE"}
 statuses = re.compile(r"kept|broken|vacuous|not promised|not tried: .+")
 for one in results["verify small.lua"]["variants"]:
     fine = set(fields + ["promises", "output_digest"]) <= set(one) and set(one["promises"]) == promises
