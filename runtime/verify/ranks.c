@@ -20,7 +20,7 @@ enum {
     PARTS_LEAST = 5,
     CHUNK_MOST = 20000, /* a case of PARTS_LEAST such chunks is what memory and time allow */
     ROWS = 3,
-    ATTEMPTS = 18,
+    ATTEMPTS = 24,
     ROW_COLUMNS = 301 /* where rows are spread */
 };
 static const int rank_counts[] = {1, 2, 3, 4, 5, 8};
@@ -299,6 +299,21 @@ static void ranks_kinds_of_data(RankCheck *ranks, const Case *typical)
     }
 }
 
+/* Fewer positions along the parallel dims, so that rivals are tried on the case at all. */
+static void make_affordable(const RankCheck *ranks, Case *what)
+{
+    const Operator *op = ranks->check->variant->op;
+    while (case_volume(op, &what->shape) > RIVAL_VOLUME_LIMIT) {
+        size_t *largest = NULL;
+        for (int d = 0; d < op->dims; d++)
+            if (d != ranks->spread.dim && (largest == NULL || what->shape.size[d] > *largest))
+                largest = &what->shape.size[d];
+        if (largest == NULL || *largest < 2)
+            return;
+        *largest /= 2;
+    }
+}
+
 /* Where nothing told so far: more rows and other data, as in tree.c. Shares of few parts join in few places,
  * so a rounding that differs in the end is rare. */
 static void ranks_further(RankCheck *ranks, int which)
@@ -310,6 +325,7 @@ static void ranks_further(RankCheck *ranks, int which)
         const size_t columns = (few + (size_t)attempt % 3) * chunk - chunk / 3;
         Case what = case_further(ranks->check->variant, columns, attempt);
         what.shape.size[ranks->spread.dim] = columns;
+        make_affordable(ranks, &what);
         ranks_case(ranks, &what, which, CUT_EVEN, CUT_UNEVEN_AGAIN);
     }
 }

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RIVALS_LIMIT = 64, RIVAL_VOLUME_LIMIT = 60000 };
+enum { RIVALS_LIMIT = 64 };
 
 /* ---- the list ---- */
 
