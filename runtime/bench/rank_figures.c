@@ -42,28 +42,29 @@ static RankEntry entry_of(Figures *figures, const Family *family, const Variant 
                        .data = "normal"};
 }
 
-/* The exchange with the least time; NULL and *why when none was timed. */
-static const Variant *fastest_exchange(Figures *figures, const Family *family, int ranks, Shape shape,
-                                       const char **why)
+/* *best is the exchange with the least time. NULL, or why none was timed. */
+static const char *find_fastest_exchange(Figures *figures, const Family *family, int ranks, Shape shape,
+                                         const Variant **best)
 {
+    const char *why = "no variant of this spec has ranks";
     RankEntry entry[ENTRIES];
     RankTimed timed[ENTRIES];
-    int entries = 0, best = -1;
+    int entries = 0;
     double least = INFINITY;
     for (int v = 0; v < family->variants && entries < ENTRIES; v++)
         if (family->variant[v].target->ranks)
             entry[entries++] = entry_of(figures, family, &family->variant[v], ranks, shape);
-    *why = "no variant of this spec has ranks";
+    *best = NULL;
     ranks_time(figures->arena, entry, timed, entries, SELECTION_ROUNDS, selection_time);
     for (int e = 0; e < entries; e++) {
         const double time = timed[e].why == NULL ? ranks_median(timed[e].slowest, timed[e].rounds) : INFINITY;
-        *why = timed[e].why != NULL ? timed[e].why : *why;
+        why = timed[e].why != NULL ? timed[e].why : why;
         if (time < least) {
             least = time;
-            best = e;
+            *best = entry[e].variant;
         }
     }
-    return best < 0 ? NULL : entry[best].variant;
+    return *best != NULL ? NULL : why;
 }
 
 /* NULL when both were timed, else why not. */
@@ -79,13 +80,14 @@ static const char *bout_time(Figures *figures, Bout *bout)
 static const char *bout_against_allreduce(Figures *figures, const Family *family, int ranks, Shape shape,
                                           Bout *bout)
 {
-    const char *why = NULL;
     if (family == NULL)
         return "the spec could not be generated and compiled";
-    const Variant *control = allreduce_of(family),
-                  *best = fastest_exchange(figures, family, ranks, shape, &why);
-    if (best == NULL || control == NULL)
-        return best == NULL ? why : "the control \"allreduce\" was not generated";
+    const Variant *control = allreduce_of(family), *best;
+    if (control == NULL)
+        return "the control \"allreduce\" was not generated";
+    const char *why = find_fastest_exchange(figures, family, ranks, shape, &best);
+    if (why != NULL)
+        return why;
     bout->entry[0] = entry_of(figures, family, best, ranks, shape);
     bout->entry[1] = entry_of(figures, family, control, ranks, shape);
     return bout_time(figures, bout);

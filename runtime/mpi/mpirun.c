@@ -5,8 +5,8 @@
 #include "mpi/mpirun.h"
 
 #include "driver/child.h"
+#include "platform/platform.h"
 
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -166,18 +166,6 @@ static const char *why_mixture(Arena *arena, const Mpi *mpi)
 
 /* ---- finding ---- */
 
-static int count_processors(void)
-{
-#ifdef __linux__
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0) {
-        return CPU_COUNT(&set);
-    }
-#endif
-    const long online = sysconf(_SC_NPROCESSORS_ONLN);
-    return online > 0 ? (int)online : 1;
-}
-
 const Mpi *mpi_find(Arena *arena, const char **why)
 {
     static const char *const launchers[] = {"mpirun", "mpiexec", NULL}, *const wrappers[] = {"mpicc", NULL};
@@ -199,7 +187,7 @@ const Mpi *mpi_find(Arena *arena, const char **why)
     }
     mpi->kind = kind_of(mpi->launcher_version);
     mpi->root = mpi->kind == MPI_KIND_OPEN_MPI && geteuid() == 0;
-    mpi->processors = count_processors();
+    mpi->processors = platform_processors();
     *why = why_mixture(arena, mpi);
     return *why ? NULL : mpi;
 }

@@ -1,6 +1,8 @@
 /* team.c: starting and ending ranks (see team.h). */
 #include "mpi/team.h"
 
+#include "platform/platform.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 #ifdef __linux__
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #endif
 #ifndef MSG_NOSIGNAL
@@ -161,14 +162,7 @@ static _Noreturn void become_launcher(const char *const *command, const char *co
     }
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-#ifdef __linux__
-    prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (getppid() != owner) {
-        _exit(EXIT_FAILURE);
-    }
-#else
-    (void)owner;
-#endif
+    platform_die_with_parent(owner, SIGTERM);
     const int nothing = open("/dev/null", O_RDONLY);
     dup2(nothing, STDIN_FILENO);
     dup2(said, STDOUT_FILENO);
