@@ -14,11 +14,17 @@ typedef struct Outputs { /* of all cases, one after the other */
     size_t count;
 } Outputs;
 
-static void append(Outputs *all, const float *data, size_t elements)
+/* There is memory even where no case has an element. */
+static void reserve(Outputs *all, size_t elements)
 {
     all->data = realloc(all->data, (all->count + elements + 1) * sizeof *all->data);
     if (!all->data)
         exit(1);
+}
+
+static void append(Outputs *all, const float *data, size_t elements)
+{
+    reserve(all, elements);
     memcpy(all->data + all->count, data, elements * sizeof *data);
     all->count += elements;
 }
@@ -47,7 +53,7 @@ void certify_variant(Arena *arena, const Variant *variant, const char *target, c
     Outputs all = {0};
     Buffer content = {0};
     char digest[65];
-    append(&all, NULL, 0);
+    reserve(&all, 0);
     for (int i = 0; i < list.count; i++)
         json_array_append_new(cases, case_to_json(arena, variant, &list.item[i], &all));
     inputs_digest(all.data, all.count, digest);
