@@ -65,19 +65,42 @@ static const char *read_text(Team *team, int rank, const WireHead *head)
     return team_receive(team, rank, text, size) ? arena_copy(team->arena, text) : "";
 }
 
-/* Another rank that says why it died, other than by being told to: it is to blame. */
-static const char *find_other(Team *team, uint64_t among)
+/* Another rank that says why it died, other than by being told to: it is to blame. Adds to *silent who went
+ * without a word and was gone already: launchers that kill the others do it after the first one's end, which
+ * is then here as well. */
+static const char *find_other(Team *team, uint64_t among, uint64_t *silent)
 {
     const double until = team_clock() + gone_seconds;
     WireHead head;
-    for (int rank; among && (rank = team_next(team, among, until - team_clock(), &head)) >= 0;) {
+    for (bool already = true; among;) {
+        const int rank = team_next(team, among, already ? 0 : until - team_clock(), &head);
+        if (rank < 0 && !already) {
+            break;
+        }
+        if (rank < 0) {
+            already = false;
+            continue;
+        }
         const char *said = head.kind == WIRE_DYING ? read_text(team, rank, &head) : "";
         if (*said && !told_to_go(said)) {
             return arena_printf(team->arena, "%s %s", who(team, rank), describe_end(team->arena, said));
         }
+        *silent |= already && head.kind == 0 ? bit(rank) : 0;
         among &= ~bit(rank);
     }
     return NULL;
+}
+
+/* "rank 0 (process 4711 on host) and rank 2 (process 4713 on host)" */
+static const char *who_all(const Team *team, uint64_t ranks)
+{
+    const char *text = "";
+    for (int r = 0; r < team->ranks; r++) {
+        if (ranks & bit(r)) {
+            text = arena_printf(team->arena, "%s%s%s", text, *text ? " and " : "", who(team, r));
+        }
+    }
+    return text;
 }
 
 static uint64_t all_of(const Team *team)
@@ -97,9 +120,11 @@ const char *blame_end(Team *team, int rank, const WireHead *head)
         return arena_printf(arena, "%s gave an answer that was not asked for (%u)", who(team, rank),
                             head->kind);
     }
-    const char *other = find_other(team, all_of(team) & ~bit(rank));
+    uint64_t silent = head->kind == 0 ? bit(rank) : 0;
+    const char *other = find_other(team, all_of(team) & ~bit(rank), &silent);
     return other ? other
-                 : arena_printf(arena, "%s ended in the middle of a call, without a word%s", who(team, rank),
+                 : arena_printf(arena, "%s ended in the middle of a call, without a word%s",
+                                who_all(team, silent ? silent : bit(rank)),
                                 team_last_words(team, launcher_seconds));
 }
 

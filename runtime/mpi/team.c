@@ -1,6 +1,7 @@
 /* team.c: starting and ending ranks (see team.h). */
 #include "mpi/team.h"
 
+#include "driver/child.h"
 #include "platform/platform.h"
 
 #include <arpa/inet.h>
@@ -230,6 +231,19 @@ static const char *tidy_lines(Arena *arena, char *text)
     return tidy;
 }
 
+/* What its status tells, where it ended without words: Hydra does not always have time for them. */
+static const char *launcher_end(const Team *team)
+{
+    siginfo_t info = {0};
+    if (team->launcher <= 0 || waitid(P_PID, (id_t)team->launcher, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+        info.si_pid != team->launcher) {
+        return NULL;
+    }
+    return info.si_code == CLD_EXITED ? arena_printf(team->arena, "ended with status %d", info.si_status)
+                                      : arena_printf(team->arena, "was killed by %s",
+                                                     child_signal_name(team->arena, info.si_status));
+}
+
 const char *team_last_words(Team *team, double seconds)
 {
     char text[LAST_BYTES + 1];
@@ -238,8 +252,10 @@ const char *team_last_words(Team *team, double seconds)
     const ssize_t got =
         pread(fileno(team->said), text, LAST_BYTES, size > LAST_BYTES ? size - LAST_BYTES : 0);
     text[got > 0 ? got : 0] = 0;
-    const char *tidy = tidy_lines(team->arena, text), *slash = strrchr(team->mpi->mpirun, '/');
-    return *tidy ? arena_printf(team->arena, ": %s says: %s", slash ? slash + 1 : team->mpi->mpirun, tidy)
+    const char *tidy = tidy_lines(team->arena, text), *end = *tidy ? NULL : launcher_end(team);
+    const char *slash = strrchr(team->mpi->mpirun, '/'), *name = slash ? slash + 1 : team->mpi->mpirun;
+    return *tidy ? arena_printf(team->arena, ": %s says: %s", name, tidy)
+           : end ? arena_printf(team->arena, ": %s %s", name, end)
                  : "";
 }
 

@@ -44,7 +44,8 @@ bool team_receive(Team *team, int rank, void *data, size_t bytes);
  * nobody did. Where its connection ended or makes no sense, head->kind is 0. */
 int team_next(Team *team, uint64_t among, double seconds, WireHead *head);
 
-/* The launcher's last lines: ": mpirun says: ..." or "". Waits up to `seconds` for its end. */
+/* The launcher's last lines, ": mpirun says: ...", else how it ended, ": mpirun ended with status 9", else
+ * "". Waits up to `seconds` for its end. */
 const char *team_last_words(Team *team, double seconds);
 
 double team_clock(void);

@@ -518,7 +518,8 @@ static void test_exit(void **state)
 
 static void test_leave(void **state)
 {
-    EXPECT_FAILURE(begin(state), LEAVE, "rank 2 (process ", "without a word", "says: ", "9");
+    /* The launcher's last words, or its status. Others that it killed at once may be named beside rank 2. */
+    EXPECT_FAILURE(begin(state), LEAVE, "rank 2 (process ", "without a word: mpi", "9");
 }
 
 static void test_crash(void **state)
