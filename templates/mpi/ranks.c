@@ -51,6 +51,7 @@ typedef struct Ranks {
     MPI_Request *receive, *send;
     MPI_Status *status;
     int receives, sends;  /* under way */
+    int crowded;          /* more threads of ranks than processors on this machine */
     char *slot;           /* messages that go whole */
     char *memory;         /* partials; `area` bytes of it are the exchange's own */
     size_t room, area;
@@ -102,7 +103,7 @@ static int ranks_wait(Ranks *ranks, MPI_Request *request, int *requests)
             if (code)
                 return code;
         }
-        if (turn % 512 == 0)
+        if (turn % (ranks->crowded ? 512 : 65536) == 0)
             sched_yield(); /* another rank may need this processor; not sooner, or a busy machine takes it away */
     }
     return 0;
@@ -288,6 +289,20 @@ static Ranks *ranks_new(int rank, int size)
     return NULL;
 }
 
+/* Ranks that have a processor each need not give it away while they wait. */
+static int ranks_count_local(Ranks *ranks)
+{
+    MPI_Comm local;
+    int here = 1;
+    int error = MPI_Comm_split_type(ranks->comm, MPI_COMM_TYPE_SHARED, ranks->rank, MPI_INFO_NULL, &local);
+    if (error == MPI_SUCCESS)
+        error = MPI_Comm_size(local, &here);
+    if (error == MPI_SUCCESS)
+        error = MPI_Comm_free(&local);
+    ranks->crowded = (long)here * omp_get_max_threads() > sysconf(_SC_NPROCESSORS_ONLN);
+    return error;
+}
+
 static int ranks_make(MPI_Comm comm, Ranks **made)
 {
     int rank, size, error = MPI_Comm_rank(comm, &rank);
@@ -303,6 +318,8 @@ static int ranks_make(MPI_Comm comm, Ranks **made)
     error = MPI_Comm_dup(comm, &ranks->comm);
     if (error == MPI_SUCCESS)
         error = MPI_Comm_set_errhandler(ranks->comm, MPI_ERRORS_RETURN);
+    if (error == MPI_SUCCESS)
+        error = ranks_count_local(ranks);
     if (error == MPI_SUCCESS)
         error = MPI_Comm_set_attr(comm, samebits_mpi_key_1, ranks);
     if (error != MPI_SUCCESS) {
