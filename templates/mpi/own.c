@@ -32,7 +32,12 @@ static inline void ${r.name}_own(const Row *row, Own own, Part *to, size_t apart
     for (size_t n = 0; n < own.nodes; n++, to += apart) {
         const Range node = own.node[n];
         const Span items = {node.first, node.end - node.first, 1, 0};
-        *to = wide ? ${r.name}_wide(row, s, node.first, node.end) : ${r.group};
+        if (items.count == 1) { /* nothing to fold */
+            const size_t k = node.first;
+            *to = ${r.part};
+        } else {
+            *to = wide ? ${r.name}_wide(row, s, node.first, node.end) : ${r.group};
+        }
     }
 }
 $ elseif r.share == "all" then
