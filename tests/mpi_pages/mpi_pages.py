@@ -160,7 +160,7 @@ def check_program(words, source, arguments):
 
 def no_contraction():
     """a * b + c by a compiler that may contract, behind the kernels' own pragmas: two roundings."""
-    source = open(os.path.join(work, "kernels", next(n for n in os.listdir(os.path.join(work, "kernels")) if "_mpi_" in n)), encoding="utf-8").read()
+    source = open(os.path.join(work, "kernels", next(n for n in os.listdir(os.path.join(work, "kernels")) if "_mpi_" in n and n.endswith(".c"))), encoding="utf-8").read()
     begin, end = source.index("#if defined(__clang__)"), source.index("#include <immintrin.h>")
     with open(os.path.join(work, "fma.c"), "w", encoding="utf-8") as file:
         file.write(source[begin:end] + "#include <stdio.h>\n__attribute__((noinline)) static float f(float a, float b, float c) { return a * b + c; }\n"
