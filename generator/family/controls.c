@@ -85,13 +85,34 @@ static bool has_ranks(const Family *family)
     return false;
 }
 
-/* The tree is one that the ranks' own joins would keep; only the last step, from rank to rank, is MPI's. */
+/* The one variant tree that ranks run, where it is made of parts joined pairwise; else NULL. */
+static const Variant *only_shared(const Family *family)
+{
+    const Variant *only = NULL;
+    for (int v = 0; v < family->variants; v++) {
+        const Variant *variant = &family->variant[v];
+        if (!variant->target->ranks)
+            continue;
+        if (only && !term_equal(only->tree, variant->tree))
+            return NULL;
+        only = only ? only : variant;
+    }
+    return only && only->tree->kind == TERM_CHUNK && only->tree->outer->kind == TERM_PAIRWISE ? only : NULL;
+}
+
+/* The tree is one that the ranks' own joins would keep; only the last step, from rank to rank, is MPI's. A
+ * family of one tree is timed against it, so that its local work has to be the same. */
 static void add_allreduce(Arena *arena, Family *family, const Operator *op)
 {
     const Term *lanes = with_parts(arena, TERM_LANES, 8, leafless(TERM_SEQ), leafless(TERM_HALVING));
-    Variant *variant = add(arena, family, op, "control_allreduce", "allreduce",
-                           with_parts(arena, TERM_CHUNK, 64, lanes, leafless(TERM_PAIRWISE)));
+    const Variant *shared = only_shared(family);
+    const Term *tree =
+        shared ? shared->tree : with_parts(arena, TERM_CHUNK, 64, lanes, leafless(TERM_PAIRWISE));
+    Variant *variant = add(arena, family, op, "control_allreduce", "allreduce", tree);
     variant->target = target_named("mpi");
+    if (shared)
+        variant->schedule = shared->schedule;
+    variant->schedule.exchange = EXCHANGE_GATHER;
 }
 
 void family_add_controls(Arena *arena, Family *family)

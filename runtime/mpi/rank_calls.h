@@ -341,6 +341,8 @@ COLLECTIVE(Alltoallv,
             const int each[], const int to_at[], MPI_Datatype to_type, MPI_Comm comm),
            (from, count, from_at, type, to, each, to_at, to_type, comm))
 COLLECTIVE(Comm_dup, (MPI_Comm comm, MPI_Comm *made), (comm, made))
+COLLECTIVE(Comm_split_type, (MPI_Comm comm, int type, int key, MPI_Info info, MPI_Comm *made),
+           (comm, type, key, info, made))
 COLLECTIVE(Comm_split, (MPI_Comm comm, int color, int key, MPI_Comm *made), (comm, color, key, made))
 COLLECTIVE(Comm_create, (MPI_Comm comm, MPI_Group group, MPI_Comm *made), (comm, group, made))
 

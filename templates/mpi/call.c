@@ -3,6 +3,9 @@
 typedef struct Call {
     Ranks *ranks;
     Own own;
+$ if counts_nodes then
+    Range node[JOINED];
+$ end
     size_t rows_in_all, count; /* count: own indices of the axis */
     size_t most;               /* rows of a block: from sizes and the number of ranks alone, never from the cut */
     size_t at, rows;           /* the block under way */
@@ -95,6 +98,10 @@ static int call_begin(Call *call, MPI_Comm comm, uint64_t sizes, size_t rows_in_
     call->own.part = ${part};
     call->own.parts = size / call->own.part + (size % call->own.part > 0);
     status = range_of(first, count, size, call->own.part, &call->own.range);
+$ if counts_nodes then
+    call->own.node = call->node;
+    call->own.nodes = nodes_list(call->own.range, call->own.parts, call->node);
+$ end
     ranks_begin(call->ranks, sizes, call->own.range, call->own.parts, status);
     if (!status)
         status = call_reserve(call, size);

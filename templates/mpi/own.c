@@ -29,11 +29,15 @@ $ end
 static inline void ${r.name}_own(const Row *row, Own own, Part *to, size_t apart, int wide)
 {
     const Span s = {0, row->count, 1, own.part};
-    for (size_t first = own.range.first; first < own.range.end; to += apart) {
-        const size_t end = node_end(node_at(first, own.range.end, own.parts), own.parts);
-        const Span items = {first - own.range.first, end - first, 1, 0};
-        *to = wide ? ${r.name}_wide(row, s, items.first, items.first + items.count) : ${r.group};
-        first = end;
+    for (size_t n = 0; n < own.nodes; n++, to += apart) {
+        const Range node = own.node[n];
+        const Span items = {node.first, node.end - node.first, 1, 0};
+        if (items.count == 1) { /* nothing to fold */
+            const size_t k = node.first;
+            *to = ${r.part};
+        } else {
+            *to = wide ? ${r.name}_wide(row, s, node.first, node.end) : ${r.group};
+        }
     }
 }
 $ elseif r.share == "all" then

@@ -64,7 +64,25 @@ $ end
 typedef struct Own {
     Range range;
     size_t parts, part;
+$ if counts_nodes then
+    const Range *node; /* the parts of each own node, from the first own one on: the same for every row */
+    size_t nodes;
+$ end
 } Own;
+
+$ if counts_nodes then
+static size_t nodes_list(Range own, size_t parts, Range *node)
+{
+    size_t nodes = 0;
+    for (size_t first = own.first; first < own.end; nodes++) {
+        const size_t end = node_end(node_at(first, own.end, parts), parts);
+        node[nodes] = (Range){first - own.first, end - own.first};
+        first = end;
+    }
+    return nodes;
+}
+
+$ end
 
 /* Rows that are finished together: all of a block, or one rank's share of it. */
 typedef struct Tile {

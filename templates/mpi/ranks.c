@@ -48,9 +48,11 @@ typedef struct Ranks {
     Header *header;       /* of all ranks, once they are known */
     Piece *piece;
     size_t *place;
-    MPI_Request *receive, *send;
+    MPI_Request *receive, *send, *tell; /* tell: headers of failure */
     MPI_Status *status;
     int receives, sends;  /* under way */
+    long here, processors; /* of this machine: ranks of the communicator, what they run on */
+    int crowded;          /* more threads of theirs than processors, in this call */
     char *slot;           /* messages that go whole */
     char *memory;         /* partials; `area` bytes of it are the exchange's own */
     size_t room, area;
@@ -102,7 +104,7 @@ static int ranks_wait(Ranks *ranks, MPI_Request *request, int *requests)
             if (code)
                 return code;
         }
-        if (turn % 512 == 0)
+        if (turn % (ranks->crowded ? 512 : 65536) == 0)
             sched_yield(); /* another rank may need this processor; not sooner, or a busy machine takes it away */
     }
     return 0;
@@ -213,23 +215,21 @@ static int messages_drain(Ranks *ranks, int from)
 static int ranks_fail(Ranks *ranks)
 {
     const int kept = ranks->sends;
-    MPI_Request *send = malloc(((size_t)ranks->ranks + 1) * sizeof *send);
-    int sends = 0, code = send ? 0 : CODE_MEMORY;
+    int sends = 0, code = 0;
     receives_cancel(ranks);
     ranks->header[ranks->rank] = ranks->own;
     for (int r = 0; r < ranks->ranks && !code; r++)
         if (r != ranks->rank)
             code = code_of(MPI_Isend(&ranks->own, sizeof(Header), MPI_BYTE, r, tag_of(ranks, TAG_FAILED),
-                                     ranks->comm, &send[sends++]));
+                                     ranks->comm, &ranks->tell[sends++]));
     for (int r = 0; r < ranks->ranks && !code; r++)
         if (r != ranks->rank)
             code = messages_drain(ranks, r);
     if (!code)
-        code = code_of(MPI_Waitall(sends, send, ranks->status));
+        code = code_of(MPI_Waitall(sends, ranks->tell, ranks->status));
     if (!code)
         code = code_of(MPI_Waitall(kept, ranks->send, ranks->status));
     ranks->sends = 0;
-    free(send);
     if (!code)
         code = headers_verdict(ranks);
     return code ? code : CODE_CONTRACT;
@@ -246,6 +246,7 @@ static void ranks_free(Ranks *ranks)
     free(ranks->place);
     free(ranks->receive);
     free(ranks->send);
+    free(ranks->tell);
     free(ranks->status);
     free(ranks->slot);
     free(ranks->memory);
@@ -279,13 +280,46 @@ static Ranks *ranks_new(int rank, int size)
     ranks->place = calloc(many, sizeof *ranks->place);
     ranks->receive = calloc(2 * many + 2, sizeof *ranks->receive);
     ranks->send = calloc(2 * many + 2, sizeof *ranks->send);
+    ranks->tell = calloc(many, sizeof *ranks->tell);
     ranks->status = calloc(2 * many + 2, sizeof *ranks->status);
     ranks->slot = malloc((2 * many + 2) * MESSAGE_WHOLE);
-    if (ranks->header && ranks->piece && ranks->place && ranks->receive && ranks->send && ranks->status &&
-        ranks->slot)
+    if (ranks->header && ranks->piece && ranks->place && ranks->receive && ranks->send && ranks->tell &&
+        ranks->status && ranks->slot)
         return ranks;
     ranks_free(ranks);
     return NULL;
+}
+
+/* Ranks that have a processor each need not give it away while they wait. */
+static int ranks_count_local(Ranks *ranks)
+{
+    MPI_Comm local;
+    int here = 1;
+    int error = MPI_Comm_split_type(ranks->comm, MPI_COMM_TYPE_SHARED, ranks->rank, MPI_INFO_NULL, &local);
+    if (error == MPI_SUCCESS)
+        error = MPI_Comm_size(local, &here);
+    if (error == MPI_SUCCESS)
+        error = MPI_Comm_free(&local);
+    ranks->here = here;
+    ranks->processors = sysconf(_SC_NPROCESSORS_ONLN);
+    return error;
+}
+
+/* A communicator of those that have memory for their state: all ranks, or nobody gets one. */
+static int ranks_join(MPI_Comm comm, Ranks *ranks, int rank, int size)
+{
+    MPI_Comm able;
+    int count = 0, error = MPI_Comm_split(comm, ranks ? 0 : MPI_UNDEFINED, rank, &able);
+    if (error != MPI_SUCCESS || able == MPI_COMM_NULL)
+        return error == MPI_SUCCESS ? CODE_MEMORY : code_of(error);
+    ranks->comm = able;
+    error = MPI_Comm_set_errhandler(able, MPI_ERRORS_RETURN);
+    if (error == MPI_SUCCESS)
+        error = MPI_Comm_size(able, &count);
+    if (error != MPI_SUCCESS || count == size)
+        return code_of(error);
+    error = MPI_Comm_free(&ranks->comm);
+    return error == MPI_SUCCESS ? CODE_MEMORY : code_of(error);
 }
 
 static int ranks_make(MPI_Comm comm, Ranks **made)
@@ -298,19 +332,16 @@ static int ranks_make(MPI_Comm comm, Ranks **made)
     if (error != MPI_SUCCESS)
         return code_of(error);
     Ranks *ranks = ranks_new(rank, size);
-    if (!ranks)
-        return CODE_MEMORY;
-    error = MPI_Comm_dup(comm, &ranks->comm);
-    if (error == MPI_SUCCESS)
-        error = MPI_Comm_set_errhandler(ranks->comm, MPI_ERRORS_RETURN);
-    if (error == MPI_SUCCESS)
-        error = MPI_Comm_set_attr(comm, samebits_mpi_key_1, ranks);
-    if (error != MPI_SUCCESS) {
+    int code = ranks_join(comm, ranks, rank, size);
+    if (!code)
+        code = code_of(ranks_count_local(ranks));
+    if (!code)
+        code = code_of(MPI_Comm_set_attr(comm, samebits_mpi_key_1, ranks));
+    if (code)
         ranks_free(ranks);
-        return code_of(error);
-    }
-    *made = ranks;
-    return 0;
+    else
+        *made = ranks;
+    return code;
 }
 
 static int ranks_of(MPI_Comm comm, Ranks **ranks)
@@ -380,6 +411,7 @@ static int range_of(size_t first, size_t count, size_t size, size_t part, Range 
 static void ranks_begin(Ranks *ranks, uint64_t sizes, Range range, size_t parts, int status)
 {
     ranks->calls++;
+    ranks->crowded = ranks->here * omp_get_max_threads() > ranks->processors;
     ranks->parts = parts;
     ranks->own = (Header){.mark = message_mark,
                           .contract = contract_digest,

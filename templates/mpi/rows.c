@@ -16,6 +16,7 @@ $ include "mpi/standalone.c"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #ifdef _OPENMP
 #include <omp.h>
 #else
