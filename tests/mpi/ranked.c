@@ -710,7 +710,8 @@ static void test_wrong_token(void **state)
     Fixture *fixture = begin(state);
     wrap_launcher(fixture,
                   "SAMEBITS_RANK_TOKEN=00000000000000000000000000000000; export SAMEBITS_RANK_TOKEN");
-    EXPECT_FAILURE(fixture, BEHAVE, "0 of 4 ranks connected", "4 connections refused for a wrong token");
+    /* Not how many: a launcher may end the others when the first one has been refused. */
+    EXPECT_FAILURE(fixture, BEHAVE, "0 of 4 ranks connected", " refused for a wrong token");
 }
 
 /* Somebody else who talks to the port: is turned away, and the call succeeds. */
