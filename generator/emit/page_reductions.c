@@ -107,12 +107,18 @@ static void set(json_t *object, const char *key, const char *value)
     json_object_set_new(object, key, json_string(value));
 }
 
+/* A fold's page has the fold's name: a new one needs its page only. */
+static const char *fold_page(Arena *arena, const PlanNode *fold)
+{
+    return arena_printf(arena, "rows/%s.c", term_rows[fold->term->kind].name);
+}
+
 static json_t *fold_record(Speller *speller, const PlanReduction *reduction, const PlanNode *node)
 {
     Arena *arena = speller->arena;
     const char *span = span_name(arena, node->depth);
     json_t *record = json_object();
-    set(record, "page", term_rows[node->term->kind].name);
+    set(record, "page", fold_page(arena, node));
     set(record, "params", parameters(speller, reduction, node, node->depth));
     set(record, "span", span);
     json_object_set_new(record, "leaves", json_boolean(node->items == ITEMS_LEAVES));
@@ -140,7 +146,7 @@ static json_t *part_record(Speller *speller, const PlanReduction *reduction, con
                            bool *chunks, bool *lanes)
 {
     json_t *record = json_object();
-    set(record, "page", "part");
+    set(record, "page", "rows/part.c");
     set(record, "name", arena_printf(speller->arena, "%s_part", node_name(speller, reduction, cut)));
     set(record, "params", parameters(speller, reduction, cut, cut->depth));
     set(record, "call",
@@ -176,7 +182,7 @@ static json_t *cut_record(Speller *speller, const PlanReduction *reduction, cons
     json_t *record = json_object();
     const char *span = span_name(speller->arena, cut->depth);
     const char *parts = arena_printf(speller->arena, "span_of(0, %s, 1)", parts_of(speller, cut));
-    set(record, "page", "cut");
+    set(record, "page", "rows/cut.c");
     set(record, "params", parameters(speller, reduction, cut, cut->depth));
     set(record, "set_part", set_part(speller, cut));
     set(record, "call",
@@ -412,9 +418,7 @@ static void add_join_node(Speller *speller, const PlanReduction *reduction, cons
 {
     Arena *arena = speller->arena;
     json_t *record = json_object();
-    const char *type = spell_state_type(speller, reduction->reduce, false);
-    (void)type;
-    set(record, "page", term_rows[fold->term->kind].name);
+    set(record, "page", fold_page(arena, fold));
     set(record, "name", arena_printf(arena, "%s_join", page_reduction_name(speller, reduction)));
     set(record, "params",
         arena_printf(

@@ -296,7 +296,7 @@ json_t *page_vector(Speller *speller, const PlanReduction *reduction, const Plan
         json_decref(keep_reads);
     }
     add_reads(all, reads);
-    set(record, "page", "vector");
+    set(record, "page", "cpu/vector.c");
     json_object_set_new(record, "keeps", json_boolean(keeps));
     json_object_set_new(record, "lanes", json_integer((json_int_t)node->term->size));
     json_object_set_new(record, "functions", functions);

@@ -109,7 +109,7 @@ json_t *page_warp(Speller *speller, const PlanReduction *reduction, const PlanNo
 {
     json_t *record = json_object(), *groups = json_array(), *fold = json_array();
     bool in_registers = node->left < (int)node->term->size;
-    set(record, "page", "vector");
+    set(record, "page", "gpu/vector.c");
     json_object_set_new(record, "lanes", json_integer((json_int_t)node->term->size));
     for (int g = 0; g < node->vectors; g++)
         json_array_append_new(groups, group_record(speller, reduction, node, g));

@@ -27,21 +27,7 @@ $ end
 } Row;
 
 $ for r in reductions do
-/* ---- ${r.name} = ${r.text}${r.note} ---- */
-
-$ if r.scalar_leaves then
-$ include "rows/step.c"
-$ end
-$ for n in r.nodes do
-$ if n.page == "vector" then
-$ include "cpu/vector.c"
-$ elseif n.page == "completion" then
-$ include "cpu/completion.c"
-$ else
-$ include "rows/" .. n.page .. ".c"
-$ end
-
-$ end
+$ include "rows/reduction.c"
 $ if r.wide then
 $ include "cpu/wide.c"
 

@@ -28,19 +28,7 @@ $ end
 } Row;
 
 $ for r in reductions do
-/* ---- ${r.name} = ${r.text}${r.note} ---- */
-
-$ if r.scalar_leaves then
-$ include "rows/step.c"
-$ end
-$ for n in r.nodes do
-$ if n.page == "vector" then
-$ include "gpu/vector.c"
-$ else
-$ include "rows/" .. n.page .. ".c"
-$ end
-
-$ end
+$ include "rows/reduction.c"
 $ include "gpu/block.c"
 
 $ end
@@ -110,7 +98,7 @@ $ if long_rows then
 
 $ for r in reductions do
 $ for n in r.join_nodes do
-$ include "rows/" .. n.page .. ".c"
+$ include n.page
 
 $ end
 /* Partials of ${r.name}: any number of blocks. */

@@ -89,27 +89,7 @@ $ end
 } Row;
 
 $ for r in reductions do
-/* ---- ${r.name} = ${r.text}${r.note} ---- */
-
-$ if r.scalar_leaves then
-$ include "rows/step.c"
-$ end
-$ for n in r.nodes do
-$ if n.page == "vector" then
-$ include "cpu/vector.c"
-$ elseif n.page == "seq" then
-$ include "rows/seq.c"
-$ elseif n.page == "pairwise" then
-$ include "rows/pairwise.c"
-$ elseif n.page == "halving" then
-$ include "rows/halving.c"
-$ elseif n.page == "part" then
-$ include "rows/part.c"
-$ else
-$ include "rows/cut.c"
-$ end
-
-$ end
+$ include "rows/reduction.c"
 $ if spreads then
 $ include "mpi/own.c"
 
