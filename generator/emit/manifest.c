@@ -118,6 +118,7 @@ static void add_ranks(json_t *record, const Variant *variant)
     json_object_set_new(spread, "reduced", json_boolean(distribution.reduced));
     json_object_set_new(record, "distributed", spread);
     json_object_set_new(record, "exchange", json_string(exchange_names[variant->schedule.exchange]));
+    json_object_set_new(record, "overlap", json_boolean(variant->schedule.overlap));
 }
 
 json_t *emit_manifest_variant(Arena *arena, const Variant *variant)

@@ -29,6 +29,8 @@ bool page_spreads(const Plan *plan)
 
 /* ---- lists of arguments ---- */
 
+enum { OVERLAP_BIT = 1 << 8 }; /* of the word that says which schedule a message belongs to */
+
 static const char *listed(Arena *arena, const char *list, const char *item)
 {
     return *list ? arena_printf(arena, "%s, %s", list, item) : item;
@@ -252,11 +254,14 @@ static void add_levels(Speller *speller, json_t *data)
 {
     const Plan *plan = speller->plan;
     json_t *levels = json_array();
+    const char *list = "";
     int before = 0;
     for (int l = 0; l < plan->levels; l++) {
         json_array_append_new(levels, level_record(speller, l, before));
+        list = listed(speller->arena, list, arena_printf(speller->arena, "&level%d", l));
         before += members_of(plan, l);
     }
+    set(data, "level_list", list);
     json_object_set_new(data, "levels", levels);
     json_object_set_new(data, "known", known_records(plan));
     set_number(data, "reduction_count", plan->reductions);
@@ -291,15 +296,18 @@ static void add_exchange(Speller *speller, json_t *data)
     const Plan *plan = speller->plan;
     const bool spreads = page_spreads(plan);
     const Exchange exchange = spreads ? plan->schedule.exchange : EXCHANGE_GATHER;
+    const bool overlaps = spreads && plan->schedule.overlap;
     set_flag(data, "spreads", spreads);
     set_flag(data, "gathers", exchange == EXCHANGE_GATHER);
     set_flag(data, "merges", exchange == EXCHANGE_TREE);
     set_flag(data, "scatters", exchange == EXCHANGE_SCATTER);
     set_flag(data, "allreduces", plan->allreduce);
+    set_flag(data, "overlaps", overlaps);
+    set_number(data, "blocks", overlaps ? 2 : 1);
+    set_number(data, "schedule_word", (int)exchange + (overlaps ? OVERLAP_BIT : 0)); /* ranks agree on it */
     set(data, "exchange", exchange_names[exchange]);
     set_number(data, "exchange_tag", exchange);
     set(data, "part_type", page_part_type(speller));
-    set(data, "partial_place", exchange == EXCHANGE_GATHER ? " + sizeof(Header)" : "");
     set(data, "part", part_text(speller));
     set(data, "program_part", part_text(speller));
 }
@@ -316,6 +324,8 @@ static void add_spread(Speller *speller, json_t *data)
     set_flag(data, "counts_all", shares(plan, SHARE_ALL));
     set_flag(data, "counts_one", shares(plan, SHARE_ONE));
     set(data, "lanes_at_once", shares(plan, SHARE_ALL) ? "lanes_at_once(parts) * (parts + 1)" : "0");
+    set(data, "stream_param", page_streams(speller) ? ", int stream" : "");
+    set(data, "stream_argument", page_streams(speller) ? ", stream" : "");
     set_flag(data, "reads_again", page_has_outputs(speller) || plan->levels > 1);
     set_number(data, "reads_again_bytes", bytes_read_again(speller));
     set_number(data, "parallel_from", PAGE_PARALLEL_FROM);

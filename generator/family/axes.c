@@ -12,16 +12,26 @@ typedef struct AxisRow {
 } AxisRow;
 
 static const AxisRow axis_rows[AXES] = {
-    [AXIS_TREE] = {"tree", false},     [AXIS_ACCUMULATOR] = {"accumulator", true},
-    [AXIS_DTYPE] = {"dtype", true},    [AXIS_UNROLL] = {"unroll", false},
-    [AXIS_STREAM] = {"stream", false}, [AXIS_EXCHANGE] = {"exchange", true},
-    [AXIS_TARGET] = {"target", true},
+    [AXIS_TREE] = {"tree", false},      [AXIS_ACCUMULATOR] = {"accumulator", true},
+    [AXIS_DTYPE] = {"dtype", true},     [AXIS_UNROLL] = {"unroll", false},
+    [AXIS_STREAM] = {"stream", false},  [AXIS_EXCHANGE] = {"exchange", true},
+    [AXIS_OVERLAP] = {"overlap", true}, [AXIS_TARGET] = {"target", true},
 };
 
 const char *const exchange_names[] = {"gather", "scatter", "tree", NULL};
 
-const char *const family_axes[] = {"accumulator", "dtype", "exchange", "stream",
+const char *const family_axes[] = {"accumulator", "dtype", "exchange", "overlap", "stream",
                                    "target",      "tree",  "unroll",   NULL};
+
+const char *schedule_exchange_text(const Schedule *schedule)
+{
+    static const char *const overlapped[] = {
+        [EXCHANGE_GATHER] = "gather, overlapped",
+        [EXCHANGE_SCATTER] = "scatter, overlapped",
+        [EXCHANGE_TREE] = "tree, overlapped",
+    };
+    return schedule->overlap ? overlapped[schedule->exchange] : exchange_names[schedule->exchange];
+}
 
 bool axis_takes_text(Axis axis)
 {
@@ -123,6 +133,15 @@ static bool add_exchange(AxisValues *values, Diagnostics *diagnostics, Location 
     return report_unknown(diagnostics, where, AXIS_EXCHANGE, text, exchange_names);
 }
 
+static bool add_overlap(AxisValues *values, Diagnostics *diagnostics, Location where, const char *text)
+{
+    static const char *const names[] = {"off", "on", NULL};
+    if (strcmp(text, "off") != 0 && strcmp(text, "on") != 0)
+        return report_unknown(diagnostics, where, AXIS_OVERLAP, text, names);
+    values->overlap[values->count[AXIS_OVERLAP]++] = strcmp(text, "on") == 0;
+    return true;
+}
+
 static bool add_target(AxisValues *values, Diagnostics *diagnostics, Location where, const char *text)
 {
     const Target *target = target_named(text);
@@ -146,6 +165,8 @@ bool axes_add_text(AxisValues *values, Diagnostics *diagnostics, Location where,
         return add_dtype(values, diagnostics, where, text);
     case AXIS_EXCHANGE:
         return add_exchange(values, diagnostics, where, text);
+    case AXIS_OVERLAP:
+        return add_overlap(values, diagnostics, where, text);
     default:
         return add_target(values, diagnostics, where, text);
     }
@@ -241,6 +262,9 @@ void axes_fill_defaults(AxisValues *values, Arena *arena, bool needs_tree)
     }
     if (count[AXIS_EXCHANGE] == 0) {
         values->exchange[count[AXIS_EXCHANGE]++] = EXCHANGE_GATHER;
+    }
+    if (count[AXIS_OVERLAP] == 0) {
+        values->overlap[count[AXIS_OVERLAP]++] = false;
     }
     if (count[AXIS_TARGET] == 0) {
         values->target[count[AXIS_TARGET]++] = (TargetChoice){"c", target_named("c")};

@@ -23,6 +23,7 @@ typedef enum Axis {
     AXIS_UNROLL,
     AXIS_STREAM,
     AXIS_EXCHANGE,
+    AXIS_OVERLAP,
     AXIS_TARGET,
     AXES
 } Axis;
@@ -46,6 +47,7 @@ typedef struct AxisValues {
     int unroll[AXIS_VALUES_LIMIT];
     size_t stream[AXIS_VALUES_LIMIT];
     Exchange exchange[AXIS_VALUES_LIMIT];
+    bool overlap[AXIS_VALUES_LIMIT];
     TargetChoice target[AXIS_VALUES_LIMIT];
 } AxisValues;
 

@@ -113,6 +113,7 @@ static void add_allreduce(Arena *arena, Family *family, const Operator *op)
     if (shared)
         variant->schedule = shared->schedule;
     variant->schedule.exchange = EXCHANGE_GATHER;
+    variant->schedule.overlap = false;
 }
 
 void family_add_controls(Arena *arena, Family *family)

@@ -1,8 +1,8 @@
 /* family.c: what one spec means: every combination of its axes, as variants.
  *
  * The order is the spec's: tree slowest, then accumulator, dtype, unroll, stream, and target fastest, so that
- * kernels of one contract stand side by side. Exchanges are values of targets with ranks alone. What is asked
- * for and not possible is a Skip, never lost. */
+ * kernels of one contract stand side by side. Exchanges and overlap are values of targets with ranks alone.
+ * What is asked for and not possible is a Skip, never lost. */
 #include "family/family.h"
 
 #include "family/axes.h"
@@ -105,16 +105,17 @@ static void add_variant(Unfolding *unfolding, Variant variant)
 }
 
 /* All targets of one combination of the other axes. A target without ranks exchanges nothing: it stands once,
- * beside the first exchange. */
-static void add_targets(Unfolding *unfolding, Variant variant, int exchange)
+ * beside the first exchange and overlap. */
+static void add_targets(Unfolding *unfolding, Variant variant, int exchange, int overlap)
 {
     for (int t = 0; t < unfolding->axes->count[AXIS_TARGET]; t++) {
         variant.target = unfolding->axes->target[t].target;
-        if (!variant.target || (!variant.target->ranks && exchange > 0)) {
+        if (!variant.target || (!variant.target->ranks && exchange + overlap > 0)) {
             continue;
         }
         variant.schedule.exchange =
             variant.target->ranks ? unfolding->axes->exchange[exchange] : EXCHANGE_GATHER;
+        variant.schedule.overlap = variant.target->ranks && unfolding->axes->overlap[overlap];
         add_variant(unfolding, variant);
     }
 }
@@ -126,7 +127,9 @@ static void add_schedules(Unfolding *unfolding, Variant variant)
         for (int s = 0; s < axes->count[AXIS_STREAM]; s++) {
             variant.schedule = (Schedule){.unroll = axes->unroll[u], .stream_bytes = axes->stream[s]};
             for (int e = 0; e < axes->count[AXIS_EXCHANGE]; e++) {
-                add_targets(unfolding, variant, e);
+                for (int o = 0; o < axes->count[AXIS_OVERLAP]; o++) {
+                    add_targets(unfolding, variant, e, o);
+                }
             }
         }
     }
@@ -168,7 +171,8 @@ static void expand(Arena *arena, Family *family, const AxisValues *axes, int wan
 {
     const IdentityParts parts = {.unroll = axes->count[AXIS_UNROLL] > 1,
                                  .stream = axes->count[AXIS_STREAM] > 1,
-                                 .exchange = axes->count[AXIS_EXCHANGE] > 1};
+                                 .exchange = axes->count[AXIS_EXCHANGE] > 1,
+                                 .overlap = axes->count[AXIS_OVERLAP] > 1};
     Unfolding unfolding = {.arena = arena, .family = family, .axes = axes, .parts = parts};
     unfolding.slots = 2 * (size_t)wanted + 1;
     unfolding.by_id = ARENA_ARRAY(arena, int, unfolding.slots);

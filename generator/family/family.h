@@ -8,6 +8,7 @@
 #include "text/diagnostics.h"
 #include "tree/term.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* How ranks learn each other's partials (docs/mpi.md, "Messages"). */
@@ -19,7 +20,11 @@ typedef struct Schedule {
     int unroll;          /* vectors per iteration of an output loop: 1, 2, 4, 8 */
     size_t stream_bytes; /* outputs of at least this many bytes are stored around the cache; 0: never */
     Exchange exchange;   /* of targets with ranks; EXCHANGE_GATHER elsewhere */
+    bool overlap;        /* of targets with ranks: the next rows are computed while values travel */
 } Schedule;
+
+/* "tree", "tree, overlapped" */
+const char *schedule_exchange_text(const Schedule *schedule);
 
 typedef struct Variant {
     const char *id;    /* unique in the family, a C identifier: rmsnorm_avx2_chunk1024_lanes32_pairwise_f32 */
@@ -88,8 +93,8 @@ const Family *family_read(Arena *arena, Diagnostics *diagnostics, const char *pa
  * always NULL; whoever lowers variants defines the strong one. Every field is filled when it is asked. */
 const char *variant_why_not(const Variant *variant);
 
-/* Axis names, for messages and `--help`; ends with NULL: accumulator, dtype, exchange, stream, target,
- * tree, unroll */
+/* Axis names, for messages and `--help`; ends with NULL: accumulator, dtype, exchange, overlap, stream,
+ * target, tree, unroll */
 extern const char *const family_axes[];
 
 #endif

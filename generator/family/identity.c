@@ -50,10 +50,11 @@ void variant_fill_identity(Arena *arena, Variant *variant, IdentityParts parts)
     const char *exchange = parts.exchange && variant->target->ranks
                                ? arena_printf(arena, "_%s", exchange_names[schedule->exchange])
                                : "";
+    const char *overlap = parts.overlap && variant->target->ranks && schedule->overlap ? "_overlap" : "";
     if (!variant->id) {
-        variant->id = arena_printf(arena, "%s_%s_%s_%s%s%s%s", variant->op->name, variant->target->name,
+        variant->id = arena_printf(arena, "%s_%s_%s_%s%s%s%s%s", variant->op->name, variant->target->name,
                                    slug(arena, variant->tree), accumulator_name(variant->accumulator), unroll,
-                                   stream, exchange);
+                                   stream, exchange, overlap);
     }
     variant->symbol = arena_printf(arena, "samebits_%s", variant->id);
     variant->source = arena_printf(arena, "%s%s", variant->id, variant->target->extension);

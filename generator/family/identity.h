@@ -6,7 +6,7 @@
 
 /* Which schedule axes have several values and so belong in the id. */
 typedef struct IdentityParts {
-    bool unroll, stream, exchange;
+    bool unroll, stream, exchange, overlap;
 } IdentityParts;
 
 /* Fills id, symbol, source, contract and digest from the other fields. */

@@ -23,7 +23,7 @@ typedef struct Place {
     Location where;
 } Place;
 
-static const char *const kernel_fields[] = {"accumulator", "bench",  "dtype", "exchange", "output",
+static const char *const kernel_fields[] = {"accumulator", "bench",  "dtype", "exchange", "output", "overlap",
                                             "stream",      "target", "tree",  "unroll",   NULL};
 static const char *const bench_fields[] = {"batch", "compare", "data", "shape", NULL};
 

@@ -131,7 +131,7 @@ static void put_bout(Figures *figures, Figure figure, const Bout *bout, RoundVal
 
 static const char *exchange_of(const Bout *bout)
 {
-    return exchange_names[bout->entry[0].variant->schedule.exchange];
+    return schedule_exchange_text(&bout->entry[0].variant->schedule);
 }
 
 static Shape shape_of(size_t rows, size_t cols)
@@ -143,10 +143,11 @@ static void put_sums(Figures *figures)
 {
     static const AxisOverride axes[] = {{"tree", "chunk(1024, lanes(32), pairwise)"},
                                         {"target", "mpi"},
-                                        {"exchange", "gather, scatter, tree"}};
+                                        {"exchange", "gather, scatter, tree"},
+                                        {"overlap", "off, on"}};
     const char *work = "sum mpi, 256 x 1 Mi over 4 ranks, against MPI_Allreduce";
     Bout bout;
-    const char *why = bout_against_allreduce(figures, figure_build_spec(figures, "sum", axes, 3), 4,
+    const char *why = bout_against_allreduce(figures, figure_build_spec(figures, "sum", axes, 4), 4,
                                              shape_of(256, (size_t)1 << 20), &bout);
     if (why != NULL)
         figure_put_unmeasured(figures, work, 0.98, "times as fast", why);

@@ -146,11 +146,11 @@ static json_t *shape_json(const Operator *op, const Shape *shape)
 static json_t *row_json(Arena *arena, const RankEntry *entry, const RankTimed *timed, bool oversubscribed)
 {
     const Variant *variant = entry->variant;
-    json_t *row =
-        json_pack("{s:s, s:s, s:s, s:o, s:i, s:i, s:b}", "id", variant->id, "tree",
-                  term_short_text(arena, variant->tree), "exchange",
-                  exchange_names[variant->schedule.exchange], "shape", shape_json(variant->op, &entry->shape),
-                  "ranks", entry->ranks, "threads", entry->threads, "oversubscribed", oversubscribed);
+    json_t *row = json_pack("{s:s, s:s, s:s, s:b, s:o, s:i, s:i, s:b}", "id", variant->id, "tree",
+                            term_short_text(arena, variant->tree), "exchange",
+                            exchange_names[variant->schedule.exchange], "overlap", variant->schedule.overlap,
+                            "shape", shape_json(variant->op, &entry->shape), "ranks", entry->ranks, "threads",
+                            entry->threads, "oversubscribed", oversubscribed);
     put_traffic(arena, row, entry);
     if (timed->why != NULL || timed->rounds == 0) {
         json_object_set_new(row, "failure",

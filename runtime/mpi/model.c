@@ -10,10 +10,10 @@
 #include "plan/plan.h"
 
 enum {
-    HEADER = 80,               /* bytes in front of every payload */
-    WHOLE = 4096,              /* a longer message goes in two: its header first */
-    BLOCK_PARTIALS = 32 << 20, /* bytes of everyone's partials of a block of rows */
-    BLOCK_CACHE = 512 << 10    /* bytes of a block that a later pass reads again */
+    HEADER = 72,               /* bytes in front of every payload */
+    BLOCK_PARTIALS = 32 << 20, /* bytes of everyone's partials of all blocks of rows under way */
+    BLOCK_CACHE = 512 << 10,   /* bytes of these blocks that a later pass reads again */
+    BLOCKS_LEAST = 8 /* as far as there are rows, where one block is computed while another travels */
 };
 
 typedef struct Model {
@@ -76,7 +76,7 @@ static void send_message(const Model *model, int rank, size_t headers, size_t va
 {
     RankTraffic *sent = &model->traffic->rank[rank];
     const size_t bytes = headers * HEADER + values * value_bytes;
-    sent->messages += bytes <= WHOLE ? 1 : 2;
+    sent->messages++;
     sent->values += (long)values;
     sent->bytes += (long)bytes;
 }
@@ -218,11 +218,13 @@ static size_t rows_of_block(const Model *model, size_t rows_in_all)
 {
     const Plan *plan = model->plan;
     const size_t size = model->shape->size[plan->axis[0]], again = bytes_read_again(plan);
-    size_t rows = BLOCK_PARTIALS /
+    const bool overlap = plan->schedule.overlap;
+    const size_t blocks = overlap ? 2 : 1; /* under way at a time */
+    size_t rows = BLOCK_PARTIALS / blocks /
                   (values_at_most(model) * model->value_bytes + (size_t)plan->reductions * sizeof(float));
     if (again > 0)
-        rows = lesser(rows, BLOCK_CACHE / ((size / (size_t)model->ranks + 1) * again));
-    rows = lesser(rows, rows_in_all);
+        rows = lesser(rows, BLOCK_CACHE / blocks / ((size / (size_t)model->ranks + 1) * again));
+    rows = lesser(rows, overlap ? rows_in_all / BLOCKS_LEAST : rows_in_all);
     return rows > 0 ? rows : 1;
 }
 

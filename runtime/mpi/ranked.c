@@ -228,7 +228,7 @@ const char *ranked_text(const Ranked *ranked, char *text, size_t size)
     add_shares(ranked, text, size);
     add_threads(ranked, text, size);
     size_t at = strlen(text);
-    snprintf(text + at, size - at, ", exchange %s", exchange_names[ranked->variant->schedule.exchange]);
+    snprintf(text + at, size - at, ", exchange %s", schedule_exchange_text(&ranked->variant->schedule));
     const int hosts = count_hosts(ranked);
     at = strlen(text);
     if (hosts > 1) {

@@ -134,7 +134,8 @@ const json_t *facts_fastest(const json_t *shape)
 const char *facts_target(Arena *arena, const json_t *variant)
 {
     const char *target = facts_text(variant, "target"), *exchange = facts_text(variant, "exchange");
-    return *exchange ? arena_printf(arena, "%s, %s", target, exchange) : target;
+    const char *overlap = facts_true(variant, "overlap") ? ", overlapped" : "";
+    return *exchange ? arena_printf(arena, "%s, %s%s", target, exchange, overlap) : target;
 }
 
 const json_t *facts_variant_of(const Facts *facts, const json_t *entry, size_t *index)

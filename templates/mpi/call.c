@@ -1,5 +1,24 @@
 /* ---- one call: blocks of rows ---- */
 
+/* Rows whose values travel together. */
+typedef struct Block {
+    size_t at, rows;
+$ if overlaps then
+    size_t level;     /* what is next: the exchange of that level; behind all of them the outputs, behind those nothing */
+$ end
+    char *memory;     /* of its exchanges; begins with a header and own partials */
+    float *value;     /* results of its reductions */
+    int wide, spread; /* the threads share each row; each has rows of its own */
+} Block;
+
+enum {
+    BLOCK_PARTIALS = 32 << 20, /* bytes of everyone's partials of all blocks under way */
+    BLOCK_CACHE = 512 << 10,   /* bytes of these blocks that a later pass reads again */
+    BLOCKS = ${blocks},
+    LEVELS = ${#levels},
+    REDUCTIONS = ${reduction_count}
+};
+
 typedef struct Call {
     Ranks *ranks;
     Own own;
@@ -8,17 +27,8 @@ $ if counts_nodes then
 $ end
     size_t rows_in_all, count; /* count: own indices of the axis */
     size_t most;               /* rows of a block: from sizes and the number of ranks alone, never from the cut */
-    size_t at, rows;           /* the block under way */
-    Part *partial;             /* own ones of the block */
-    float *value;              /* results of its reductions */
-    int wide, spread;          /* the threads share each row; each has rows of its own */
+    Block block[BLOCKS];
 } Call;
-
-enum {
-    BLOCK_PARTIALS = 32 << 20, /* bytes of everyone's partials of a block */
-    BLOCK_CACHE = 512 << 10,   /* bytes of a block that a later pass reads again */
-    REDUCTIONS = ${reduction_count}
-};
 
 $ if counts_nodes then
 /* At most so many nodes have all ranks together. */
@@ -49,43 +59,55 @@ $ end
 
 static size_t block_rows(size_t rows_in_all, size_t size, size_t items, size_t ranks)
 {
-    size_t rows = BLOCK_PARTIALS / (items * sizeof(Part) + REDUCTIONS * sizeof(float));
+    size_t rows = BLOCK_PARTIALS / BLOCKS / (items * sizeof(Part) + REDUCTIONS * sizeof(float));
 $ if reads_again then
-    const size_t again = BLOCK_CACHE / ((size / ranks + 1) * ${reads_again_bytes});
+    const size_t again = BLOCK_CACHE / BLOCKS / ((size / ranks + 1) * ${reads_again_bytes});
     rows = rows < again ? rows : again;
 $ else
     (void)size, (void)ranks;
+$ end
+$ if overlaps then
+    const size_t eighth = rows_in_all / 8; /* of few blocks little overlaps */
+    rows = rows < eighth ? rows : eighth;
 $ end
     rows = rows < rows_in_all ? rows : rows_in_all;
     return rows ? rows : 1;
 }
 
+/* Tiles that the rows of a block make. */
+static inline size_t tiles_of(const Call *call)
+{
+$ if scatters then
+    return (size_t)call->ranks->ranks;
+$ else
+    (void)call;
+    return 1;
+$ end
+}
+
+/* Floats of a block's results: room for a header before each tile of each level. */
+static inline size_t values_most(const Call *call)
+{
+    return call->most * REDUCTIONS + LEVELS * tiles_of(call) * HEAD_FLOATS;
+}
+
 static int call_reserve(Call *call, size_t size)
 {
     Ranks *ranks = call->ranks;
-    const size_t parts = call->own.parts, items = items_most(parts, (size_t)ranks->ranks);
-    if (items > (INT_MAX - (size_t)ranks->ranks * sizeof(Header)) / sizeof(Part))
+    const size_t parts = call->own.parts, many = (size_t)ranks->ranks, items = items_most(parts, many);
+    if (items > (INT_MAX - many * sizeof(Header)) / sizeof(Part))
         return CODE_TOO_LARGE;
-    call->most = block_rows(call->rows_in_all, size, items, (size_t)ranks->ranks);
-    const size_t values = items * call->most;
-$ if gathers then
-    ranks->area = (size_t)ranks->ranks * sizeof(Header) + values * sizeof(Part) + MESSAGE_WHOLE;
-    const size_t areas = 1;
-$ elseif merges then
-    ranks->area = values * sizeof(Part);
-    const size_t areas = 3;
-$ else
-    ranks->area = (2 * values + items) * sizeof(Part);
-    const size_t areas = 1;
-$ end
-    const size_t lanes = ${lanes_at_once} * sizeof(Part);
-    const size_t before = (areas * ranks->area + 7) / 8 * 8;
-    const int code = ranks_reserve(ranks, before + lanes + call->most * REDUCTIONS * sizeof(float));
+    call->most = block_rows(call->rows_in_all, size, items, many);
+    ranks->area = (exchange_area(many, items, call->most) + 63) / 64 * 64;
+    const size_t each = ranks->area + (values_most(call) * sizeof(float) + 63) / 64 * 64;
+    const int code = ranks_reserve(ranks, BLOCKS * each + ${lanes_at_once} * sizeof(Part));
     if (code)
         return code;
-    ranks->lane = (Part *)(ranks->memory + before);
-    call->value = (float *)(ranks->memory + before + lanes);
-    call->partial = (Part *)(ranks->memory${partial_place});
+    ranks->lane = (Part *)(ranks->memory + BLOCKS * each);
+    for (size_t b = 0; b < BLOCKS; b++) {
+        call->block[b].memory = ranks->memory + b * each;
+        call->block[b].value = (float *)(call->block[b].memory + ranks->area);
+    }
     return 0;
 }
 
@@ -109,52 +131,58 @@ $ end
     return status ? ranks_fail(call->ranks) : 0;
 }
 
-static void call_block(Call *call, size_t at)
+static void block_take(const Call *call, Block *block, size_t at)
 {
     const size_t left = call->rows_in_all - at;
-    call->at = at;
-    call->rows = left < call->most ? left : call->most;
-    call->wide = call->rows < threads_most() && call->count >= ${wide_from};
-    call->spread = !call->wide && call->rows > 1 && call->rows * call->count >= ${parallel_from};
+    block->at = at;
+    block->rows = left < call->most ? left : call->most;
+    block->wide = block->rows < threads_most() && call->count >= ${wide_from};
+    block->spread = !block->wide && block->rows > 1 && block->rows * call->count >= ${parallel_from};
 }
 
-static int call_exchange(const Call *call, const Level *level, size_t before)
+/* Own partials of the level are there. */
+static void block_exchange_start(const Call *call, const Block *block, const Level *level)
 {
-    call->ranks->own.step++;
-    const int code = exchange(call->ranks, level, call->rows, call->value + before * call->rows);
-    return code == CODE_DISAGREE ? ranks_fail(call->ranks) : code;
+    Ranks *ranks = call->ranks;
+    ranks->own.step++;
+    ranks->now = (Exchange){.level = level, .rows = block->rows, .memory = block->memory};
+    ranks->now.value = block->value + level->before * block->rows + level->index * tiles_of(call) * HEAD_FLOATS;
+    const int code = exchange_start(ranks);
+    ranks->now.code = code ? code : CODE_PENDING;
 }
 
-/* Where a row's values lie: rows of a tile side by side. */
-static inline Tile tile_with(const Call *call, size_t r)
+/* The tile of row r; rows of a tile have their values side by side. */
+static inline Tile tile_with(const Call *call, const Block *block, size_t r)
 {
 $ if scatters then
     const size_t ranks = (size_t)call->ranks->ranks;
-    return tile_of(call->rows, (int)(((r + 1) * ranks - 1) / call->rows), call->ranks->ranks);
+    return tile_of(block->rows, (int)(((r + 1) * ranks - 1) / block->rows), call->ranks->ranks);
 $ else
-    (void)r;
-    return (Tile){0, call->rows};
+    (void)call, (void)r;
+    return tile_of_all(block->rows);
 $ end
 }
 
 /* Divisions, so not for every row: the next one is mostly in the same tile. */
-static inline void tile_follow(const Call *call, size_t r, Tile *tile)
+static inline void tile_follow(const Call *call, const Block *block, size_t r, Tile *tile)
 {
     if (r - tile->first >= tile->rows)
-        *tile = tile_with(call, r);
+        *tile = tile_with(call, block, r);
 }
 
-static inline Part *own_place(const Call *call, size_t items, size_t r, Tile tile)
+static inline Part *own_place(const Block *block, size_t items, size_t r, Tile tile)
 {
-    return call->partial + items * tile.first + (r - tile.first);
+    return (Part *)block->memory + tile.heads * HEAD + items * tile.first + (r - tile.first);
 }
 
 /* Results of the exchanges before `level`. */
-static inline const float *known_at(const Call *call, size_t r, Tile tile, int level, float *known)
+static inline const float *known_at(const Call *call, const Block *block, size_t r, Tile tile, size_t level, float *known)
 {
+    const size_t place = r - tile.first, tiles = tiles_of(call);
 $ for k in known do
     if (level > ${k.level})
-        known[${k.index}] = call->value[${k.before} * call->rows + ${k.of} * tile.first + ${k.place} * tile.rows + (r - tile.first)];
+        known[${k.index}] = block->value[${k.before} * block->rows + (${k.level} * tiles + tile.heads) * HEAD_FLOATS +
+                              ${k.of} * tile.first + ${k.place} * tile.rows + place];
 $ end
     return known;
 }

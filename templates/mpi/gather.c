@@ -2,74 +2,96 @@
  *
  * Dissemination: in round k a rank sends what it knows to the rank 2^k after it, its own block first, then those of the
  * ranks before it; so blocks arrive in that order, one behind the other. */
+$ if spreads then
+
+static inline size_t exchange_area(size_t ranks, size_t items, size_t rows)
+{
+    return ranks * sizeof(Header) + items * rows * sizeof(Part);
+}
+$ end
 
 /* Takes the blocks of a message apart; false where they are not what its header says. */
-static int blocks_note(Ranks *ranks, size_t from, size_t end, int known, int wanted)
+static int blocks_note(Ranks *ranks, size_t from, size_t end, int wanted)
 {
+    const int known = ranks->now.reached;
     for (int i = 0; i < wanted; i++) {
         const int rank = (ranks->rank - known - i + ranks->ranks) % ranks->ranks;
         Header *header = &ranks->header[rank];
         if (end - from < sizeof *header)
             return 0;
-        memcpy(header, ranks->memory + from, sizeof *header);
-        memset(ranks->memory + from, 0, sizeof header->mark); /* passed on, it begins no message */
+        memcpy(header, ranks->now.memory + from, sizeof *header);
+        memset(ranks->now.memory + from, 0, sizeof header->mark); /* passed on, it begins no message */
         from += sizeof *header;
         if (header->values > (end - from) / sizeof(Part))
             return 0;
-        ranks->piece[rank] = (Piece){{header->first, header->end}, (const Part *)(ranks->memory + from)};
+        ranks->piece[rank] = (Piece){{header->first, header->end}, (const Part *)(ranks->now.memory + from)};
         from += header->values * sizeof(Part);
         ranks->place[known + i] = from;
     }
     return from == end;
 }
 
-/* One round: `wanted` blocks to the rank `known` after this one, as many from the one before it. */
-static int gather_round(Ranks *ranks, int known, int wanted)
+/* Blocks that a round brings. */
+static inline int gather_wanted(const Ranks *ranks)
 {
-    const int to = (ranks->rank + known) % ranks->ranks,
-              from = (ranks->rank - known + ranks->ranks) % ranks->ranks;
-    const size_t used = ranks->place[known - 1], bytes = ranks->place[wanted - 1] - sizeof(Header);
-    char *place = ranks->memory + used;
-    Header header;
-    ranks->own.bytes = bytes;
-    ranks->own.all = 0;
-    for (int i = 0; i < wanted; i++)
-        ranks->own.all += ranks->header[(ranks->rank - i + ranks->ranks) % ranks->ranks].values;
-    memcpy(ranks->memory, &ranks->own, sizeof(Header));
-    int code = ranks_post_receive(ranks, from, EXCHANGE, place, MESSAGE_WHOLE);
-    if (!code)
-        code = message_send(ranks, to, ranks->memory, ranks->memory + sizeof(Header), bytes);
-    if (!code)
-        code = ranks_wait_received(ranks);
-    if (code)
-        return code;
-    memcpy(&header, place, sizeof header);
-    if (header.step != ranks->own.step || header.contract != ranks->own.contract ||
-        header.bytes > ranks->area - used - sizeof header)
-        return CODE_DISAGREE;
-    if (!is_whole(header.bytes)) {
-        code = ranks_post_receive(ranks, from, TAG_REST, place + sizeof header, header.bytes);
-        if (!code)
-            code = ranks_wait_received(ranks);
-    }
-    if (!code)
-        code = ranks_wait_sent(ranks);
-    if (!code && !blocks_note(ranks, used, used + sizeof header + header.bytes, known, wanted))
-        code = CODE_DISAGREE;
-    return code;
+    const int known = ranks->now.reached, left = ranks->ranks - known;
+    return known < left ? known : left;
 }
 
-/* Own values lie behind a header at the beginning of the memory; afterwards `piece` has those of all ranks. */
-static int gather(Ranks *ranks, size_t values)
+/* Begins a round: as many blocks as it brings, to the rank `reached` after this one. */
+static int gather_post(Ranks *ranks)
+{
+    const int wanted = gather_wanted(ranks), to = (ranks->rank + ranks->now.reached) % ranks->ranks;
+    size_t values = 0;
+    if (!wanted)
+        return 0;
+    for (int i = 0; i < wanted; i++)
+        values += ranks->header[(ranks->rank - i + ranks->ranks) % ranks->ranks].values;
+    message_head(ranks->now.memory, ranks->own, values);
+    return message_post(ranks, to, ranks->now.memory, ranks->place[wanted - 1] - sizeof(Header));
+}
+
+/* The blocks of a round, behind those that are here. */
+static int gather_take(Ranks *ranks)
+{
+    Exchange *now = &ranks->now;
+    const int from = (ranks->rank - now->reached + ranks->ranks) % ranks->ranks;
+    const size_t used = ranks->place[now->reached - 1];
+    Header header;
+    int code = message_take(ranks, from, now->memory + used, ranks->area - used);
+    if (!code)
+        code = sends_done(ranks);
+    if (code)
+        return code;
+    memcpy(&header, now->memory + used, sizeof header);
+    if (header.step != ranks->own.step || header.contract != ranks->own.contract ||
+        !blocks_note(ranks, used, used + (size_t)now->bytes, gather_wanted(ranks)))
+        return CODE_DISAGREE;
+    now->bytes = 0;
+    return 0;
+}
+
+/* Own values lie behind a header at the beginning of the memory. */
+static int gather_begin(Ranks *ranks, size_t values)
 {
     const Range own = {ranks->own.first, ranks->own.end};
     ranks->own.values = values;
     ranks->header[ranks->rank] = ranks->own;
-    ranks->piece[ranks->rank] = (Piece){own, (const Part *)(ranks->memory + sizeof(Header))};
+    ranks->piece[ranks->rank] = (Piece){own, (const Part *)(ranks->now.memory + sizeof(Header))};
     ranks->place[0] = sizeof(Header) + values * sizeof(Part);
-    for (int known = 1; known < ranks->ranks; known *= 2) {
-        const int left = ranks->ranks - known;
-        const int code = gather_round(ranks, known, known < left ? known : left);
+    ranks->now.reached = 1;
+    return gather_post(ranks);
+}
+
+/* At the end `piece` has the blocks of all ranks. */
+static int gather_advance(Ranks *ranks)
+{
+    while (ranks->now.reached < ranks->ranks) {
+        int code = gather_take(ranks);
+        if (code)
+            return code;
+        ranks->now.reached += gather_wanted(ranks);
+        code = gather_post(ranks);
         if (code)
             return code;
     }
@@ -78,27 +100,55 @@ static int gather(Ranks *ranks, size_t values)
 $ if allreduces then
 
 /* NEGATIVE CONTROL: the joins between ranks are MPI's, which may make them in any order. */
-static int exchange(Ranks *ranks, const Level *level, size_t rows, float *value)
+static int exchange_start(Ranks *ranks)
 {
     const Range own = {ranks->own.first, ranks->own.end};
-    const size_t items = level->items(own, ranks->parts);
-    const Part *partial = (const Part *)(ranks->memory + sizeof(Header));
-    for (size_t r = 0; r < rows; r++) {
+    const Tile all = tile_of_all(ranks->now.rows);
+    const size_t items = ranks->now.level->items(own, ranks->parts);
+    const Part *partial = (const Part *)(ranks->now.memory + sizeof(Header));
+    float *value = tile_values(&ranks->now, all);
+    for (size_t r = 0; r < ranks->now.rows; r++) {
         value[r] = 0;
         for (size_t k = 0; k < items; k++)
-            value[r] += partial[k * rows + r];
+            value[r] += partial[k * ranks->now.rows + r];
     }
-    const int code = gather(ranks, 0);
-    return code ? code : code_of(MPI_Allreduce(MPI_IN_PLACE, value, (int)rows, MPI_FLOAT, MPI_SUM, ranks->comm));
+    return gather_begin(ranks, 0);
+}
+
+static int exchange_advance(Ranks *ranks)
+{
+    const int code = gather_advance(ranks);
+    float *value = tile_values(&ranks->now, tile_of_all(ranks->now.rows));
+    return code ? code
+                : code_of(MPI_Allreduce(MPI_IN_PLACE, value, (int)ranks->now.rows, MPI_FLOAT, MPI_SUM, ranks->comm));
 }
 $ elseif spreads then
 
-static int exchange(Ranks *ranks, const Level *level, size_t rows, float *value)
+static int exchange_start(Ranks *ranks)
 {
     const Range own = {ranks->own.first, ranks->own.end};
-    const int code = gather(ranks, level->items(own, ranks->parts) * rows);
+    return gather_begin(ranks, ranks->now.level->items(own, ranks->parts) * ranks->now.rows);
+}
+
+static int exchange_advance(Ranks *ranks)
+{
+    const Exchange *now = &ranks->now;
+    const int code = gather_advance(ranks);
     if (!code)
-        level->finish(ranks->piece, ranks->ranks, ranks->parts, rows, value, ranks->lane);
+        now->level->finish(ranks->piece, ranks->ranks, ranks->parts, now->rows,
+                           tile_values(now, tile_of_all(now->rows)), ranks->lane);
     return code;
+}
+$ else
+
+/* Nothing is exchanged but headers. */
+static int exchange_start(Ranks *ranks)
+{
+    return gather_begin(ranks, 0);
+}
+
+static int exchange_advance(Ranks *ranks)
+{
+    return gather_advance(ranks);
 }
 $ end

@@ -47,4 +47,4 @@ $ end
 $ end
 }
 
-static const Level level${v.index} = {${#v.reductions}, level${v.index}_items, ${v.merge_entry}level${v.index}_finish};
+static const Level level${v.index} = {${v.index}, ${v.before}, ${#v.reductions}, level${v.index}_items, ${v.merge_entry}level${v.index}_finish};

@@ -84,27 +84,39 @@ static size_t nodes_list(Range own, size_t parts, Range *node)
 
 $ end
 
-/* Rows that are finished together: all of a block, or one rank's share of it. */
+/* Rows that are finished together: all of a block, or one rank's share of it. `heads` headers lie before its values, the
+ * last of them its own. */
 typedef struct Tile {
-    size_t first, rows;
+    size_t first, rows, heads;
 } Tile;
 
 $ if scatters then
 static inline Tile tile_of(size_t rows, int rank, int ranks)
 {
     const size_t first = rows * (size_t)rank / (size_t)ranks, end = rows * ((size_t)rank + 1) / (size_t)ranks;
-    return (Tile){first, end - first};
+    return (Tile){first, end - first, (size_t)rank + 1};
 }
-
+$ else
+static inline Tile tile_of_all(size_t rows)
+{
+    return (Tile){0, rows, 1};
+}
 $ end
+
 /* Reductions whose values travel together. */
 typedef struct Level {
-    size_t reductions;
+    size_t index, before, reductions; /* before: reductions of the levels before it */
     size_t (*items)(Range range, size_t parts); /* values per row that a range has */
 $ if merges then
     void (*merge)(Piece *piece, int pieces, size_t parts, size_t rows, Part *to);
 $ end
     void (*finish)(Piece *piece, int pieces, size_t parts, size_t rows, float *value, Part *lane);
 } Level;
+
+/* Where the results of a tile's rows lie. */
+static inline float *tile_values(const Exchange *now, Tile tile)
+{
+    return now->value + tile.heads * HEAD_FLOATS + now->level->reductions * tile.first;
+}
 
 enum { TILE = 64, JOINED = 128, PANEL = ${panel} };

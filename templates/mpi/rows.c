@@ -34,7 +34,11 @@ ${f.text}
 $ end
 typedef ${part_type} Part; /* a partial result on its way */
 
-$ include "mpi/ranks.c"
+$ include "mpi/messages.c"
+
+$ include "mpi/state.c"
+
+$ include "mpi/agree.c"
 
 $ if spreads then
 static inline size_t threads_most(void)
@@ -51,6 +55,8 @@ $ include "mpi/tree.c"
 $ else
 $ include "mpi/scatter.c"
 $ end
+
+$ include "mpi/wait.c"
 
 $ if counts_all then
 /* So many threads fold rows of all partials at a time: their copies are bounded together. */
@@ -70,6 +76,8 @@ $ include "mpi/all.c"
 $ end
 $ else
 $ include "mpi/gather.c"
+
+$ include "mpi/wait.c"
 
 $ end
 $ if spans then

@@ -1,122 +1,123 @@
 /* ---- scatter: each rank finishes a share of the rows ----
  *
- * Everyone's values of a rank's rows go to it, and its results to everyone. */
+ * Everyone's values of a rank's rows go to it, and its results to everyone. Own values lie tile by tile, each behind a
+ * header; what the others send comes behind them. */
 
-/* Slot i: what rank i sends; slot ranks + i: what goes to rank i. */
-static inline char *slot_at(const Ranks *ranks, int i)
+enum { SCATTER_VALUES, SCATTER_RESULTS };
+
+static inline size_t exchange_area(size_t ranks, size_t items, size_t rows)
 {
-    return ranks->slot + (size_t)i * MESSAGE_WHOLE;
+    return 2 * ranks * sizeof(Header) + items * (2 * rows + 1) * sizeof(Part);
 }
 
-static int scatter_post(Ranks *ranks)
+/* The message of own values of rank r's rows. */
+static inline char *scatter_message(const Ranks *ranks, size_t items, Tile tile)
 {
-    for (int r = 0; r < ranks->ranks; r++)
-        if (r != ranks->rank) {
-            const int code = ranks_post_receive(ranks, r, EXCHANGE, slot_at(ranks, r), MESSAGE_WHOLE);
-            if (code)
-                return code;
-        }
-    return 0;
+    return ranks->now.memory + (tile.heads - 1) * sizeof(Header) + items * tile.first * sizeof(Part);
 }
 
-static int scatter_send(Ranks *ranks, const Level *level, size_t rows)
+static int exchange_start(Ranks *ranks)
 {
+    Exchange *now = &ranks->now;
     const Range own = {ranks->own.first, ranks->own.end};
-    const size_t items = level->items(own, ranks->parts);
+    const size_t items = now->level->items(own, ranks->parts), many = (size_t)ranks->ranks;
+    now->phase = SCATTER_VALUES;
+    now->filled = many * sizeof(Header) + items * now->rows * sizeof(Part);
     for (int i = 1; i < ranks->ranks; i++) { /* each begins with another one */
         const int r = (ranks->rank + i) % ranks->ranks;
-        const Tile tile = tile_of(rows, r, ranks->ranks);
-        const size_t bytes = items * tile.rows * sizeof(Part);
-        const Part *from = (const Part *)ranks->memory + items * tile.first;
-        const char *message = message_make(slot_at(ranks, ranks->ranks + r), ranks->own, items * tile.rows, from, bytes);
-        const int code = message_send(ranks, r, message, from, bytes);
+        const Tile tile = tile_of(now->rows, r, ranks->ranks);
+        char *const message = scatter_message(ranks, items, tile);
+        message_head(message, ranks->own, items * tile.rows);
+        const int code = message_post(ranks, r, message, items * tile.rows * sizeof(Part));
         if (code)
             return code;
     }
+    for (int r = 0; r < ranks->ranks; r++)
+        ranks->place[r] = 0; /* nothing of it is here */
     return 0;
 }
 
-/* What came whole is used where it lies; the rest of the others is received behind each other. */
-static int scatter_rest(Ranks *ranks, const Level *level, size_t rows, size_t own_values)
+/* What the others send, behind each other in the order in which it comes. */
+static int scatter_find(Ranks *ranks)
 {
-    Part *to = (Part *)ranks->memory + own_values;
-    for (int r = 0; r < ranks->ranks; r++) {
-        const Range range = {ranks->header[r].first, ranks->header[r].end};
-        const size_t values = level->items(range, ranks->parts) * rows, bytes = values * sizeof(Part);
-        ranks->piece[r].range = range;
-        if (r == ranks->rank)
+    Exchange *now = &ranks->now;
+    int missing = 0;
+    for (int i = 1; i < ranks->ranks; i++) {
+        const int r = (ranks->rank + i) % ranks->ranks;
+        int bytes = 0;
+        if (ranks->place[r])
             continue;
-        if (ranks->header[r].bytes != bytes)
-            return CODE_DISAGREE;
-        ranks->piece[r].at = is_whole(bytes) ? (const Part *)(slot_at(ranks, r) + sizeof(Header)) : to;
-        if (is_whole(bytes))
+        int code = message_find(ranks, r, ranks->area - now->filled, &bytes);
+        missing += code == CODE_PENDING;
+        if (!code)
+            code = message_receive(ranks, r, now->memory + now->filled, (size_t)bytes);
+        if (code == CODE_PENDING)
             continue;
-        const int code = ranks_post_receive(ranks, r, TAG_REST, to, bytes);
         if (code)
             return code;
-        to += values;
+        ranks->place[r] = now->filled;
+        ranks->place[ranks->ranks + r] = (size_t)bytes - sizeof(Header);
+        now->filled += (size_t)bytes;
     }
-    return ranks_wait_received(ranks);
+    return missing ? CODE_PENDING : requests_done(ranks, ranks->receive, ranks->ranks);
 }
 
 /* Afterwards `piece` has everyone's values of own rows. */
-static int scatter_values(Ranks *ranks, const Level *level, size_t rows, Tile own)
+static int scatter_note(Ranks *ranks, Tile own)
 {
-    const Range range = {ranks->own.first, ranks->own.end};
-    const size_t items = level->items(range, ranks->parts);
-    int code = scatter_post(ranks);
-    if (!code)
-        code = scatter_send(ranks, level, rows);
-    if (!code)
-        code = ranks_wait_received(ranks);
-    if (code)
-        return code;
+    const Exchange *now = &ranks->now;
     for (int r = 0; r < ranks->ranks; r++)
         if (r != ranks->rank)
-            memcpy(&ranks->header[r], slot_at(ranks, r), sizeof(Header));
+            memcpy(&ranks->header[r], now->memory + ranks->place[r], sizeof(Header));
     ranks->header[ranks->rank] = ranks->own;
     if (headers_verdict(ranks))
         return CODE_DISAGREE;
-    ranks->piece[ranks->rank].at = (const Part *)ranks->memory + items * own.first;
-    code = scatter_rest(ranks, level, own.rows, items * rows);
+    for (int r = 0; r < ranks->ranks; r++) {
+        const Range range = {ranks->header[r].first, ranks->header[r].end};
+        const size_t items = now->level->items(range, ranks->parts);
+        const char *message = r == ranks->rank ? scatter_message(ranks, items, own) : now->memory + ranks->place[r];
+        if (r != ranks->rank && ranks->place[ranks->ranks + r] != items * own.rows * sizeof(Part))
+            return CODE_DISAGREE;
+        ranks->piece[r] = (Piece){range, (const Part *)(message + sizeof(Header))};
+    }
+    return 0;
+}
+
+/* Results of own rows to everyone, theirs to their places: all agree by now, so sizes are known. */
+static int scatter_results(Ranks *ranks, Tile own)
+{
+    const Exchange *now = &ranks->now;
+    const size_t per_row = now->level->reductions;
+    char *const message = (char *)tile_values(now, own) - sizeof(Header);
+    int code = 0;
+    now->level->finish(ranks->piece, ranks->ranks, ranks->parts, own.rows, tile_values(now, own), ranks->lane);
+    message_head(message, ranks->own, per_row * own.rows);
+    for (int i = 1; i < ranks->ranks && !code; i++) {
+        const int r = (ranks->rank + i) % ranks->ranks;
+        const Tile tile = tile_of(now->rows, r, ranks->ranks);
+        code = message_receive(ranks, r, (char *)tile_values(now, tile) - sizeof(Header),
+                               sizeof(Header) + per_row * tile.rows * sizeof(float));
+        if (!code)
+            code = message_post(ranks, r, message, per_row * own.rows * sizeof(float));
+    }
     return code;
 }
 
-/* Results of own rows to everyone, theirs to their places. */
-static int scatter_results(Ranks *ranks, const Level *level, size_t rows, Tile own, float *value)
+static int exchange_advance(Ranks *ranks)
 {
-    const size_t per_row = level->reductions;
-    const size_t bytes = per_row * own.rows * sizeof(float);
-    const float *from = value + per_row * own.first;
-    const char *message = message_make(slot_at(ranks, 2 * ranks->ranks), ranks->own, per_row * own.rows, from, bytes);
-    int code = scatter_post(ranks);
-    for (int i = 1; i < ranks->ranks && !code; i++)
-        code = message_send(ranks, (ranks->rank + i) % ranks->ranks, message, from, bytes);
-    for (int r = 0; r < ranks->ranks && !code; r++) { /* large ones go to their places by themselves */
-        const Tile tile = tile_of(rows, r, ranks->ranks);
-        const size_t its = per_row * tile.rows * sizeof(float);
-        if (r != ranks->rank && !is_whole(its))
-            code = ranks_post_receive(ranks, r, TAG_REST, value + per_row * tile.first, its);
+    Exchange *now = &ranks->now;
+    const Tile own = tile_of(now->rows, ranks->rank, ranks->ranks);
+    int code = 0;
+    if (now->phase == SCATTER_VALUES) {
+        code = scatter_find(ranks);
+        if (!code)
+            code = scatter_note(ranks, own);
+        if (!code)
+            code = scatter_results(ranks, own);
+        if (code)
+            return code;
+        now->phase = SCATTER_RESULTS;
     }
-    if (!code)
-        code = ranks_wait_received(ranks);
-    for (int r = 0; r < ranks->ranks && !code; r++) {
-        const Tile tile = tile_of(rows, r, ranks->ranks);
-        const size_t its = per_row * tile.rows * sizeof(float);
-        if (r != ranks->rank && is_whole(its) && its)
-            memcpy(value + per_row * tile.first, slot_at(ranks, r) + sizeof(Header), its);
-    }
-    return code ? code : ranks_wait_sent(ranks);
-}
-
-static int exchange(Ranks *ranks, const Level *level, size_t rows, float *value)
-{
-    const Tile own = tile_of(rows, ranks->rank, ranks->ranks);
-    int code = scatter_values(ranks, level, rows, own);
-    if (!code)
-        level->finish(ranks->piece, ranks->ranks, ranks->parts, own.rows, value + level->reductions * own.first,
-                      ranks->lane);
-    if (!code)
-        code = ranks_wait_sent(ranks);
-    return code ? code : scatter_results(ranks, level, rows, own, value);
+    code = requests_done(ranks, ranks->receive, ranks->ranks);
+    return code ? code : sends_done(ranks);
 }

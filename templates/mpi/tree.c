@@ -1,99 +1,132 @@
 /* ---- tree: up a binomial tree in rank order, and down the same one ----
  *
- * The ranks below rank r hold ranges that follow its own one after another, so each step joins neighbours. */
+ * The ranks below rank r hold ranges that follow its own one after another, so each step joins neighbours. The memory has
+ * three areas, each a header and values: own ones and what is joined lie in the first two, what arrives in the third. */
 
-/* The message of `from` into the slot, its payload of `bytes` bytes to `to`. */
-static int tree_receive(Ranks *ranks, int from, Header *header, void *to, size_t room)
+enum { TREE_UP, TREE_DOWN, TREE_SENT, TREE_AREAS = 3 };
+
+static inline size_t exchange_area(size_t ranks, size_t items, size_t rows)
 {
-    int code = ranks_post_receive(ranks, from, EXCHANGE, ranks->slot, MESSAGE_WHOLE);
-    if (!code)
-        code = ranks_wait_received(ranks);
+    (void)ranks;
+    return TREE_AREAS * (sizeof(Header) + items * rows * sizeof(Part));
+}
+
+static inline char *tree_area(const Ranks *ranks, int area)
+{
+    return ranks->now.memory + ranks->area / TREE_AREAS * (size_t)area;
+}
+
+/* The message of `from`, if it is one of this exchange. */
+static int tree_take(Ranks *ranks, int from, char *to, size_t room, Header *header)
+{
+    const int code = message_take(ranks, from, to, room);
     if (code)
         return code;
-    memcpy(header, ranks->slot, sizeof *header);
-    if (header->contract != ranks->own.contract || header->sizes != ranks->own.sizes ||
-        header->step != ranks->own.step || header->bytes > room)
-        return CODE_DISAGREE;
-    if (is_whole(header->bytes)) {
-        memcpy(to, ranks->slot + sizeof *header, header->bytes);
-        return 0;
-    }
-    code = ranks_post_receive(ranks, from, TAG_REST, to, header->bytes);
-    return code ? code : ranks_wait_received(ranks);
+    memcpy(header, to, sizeof *header);
+    const int fits = header->contract == ranks->own.contract && header->sizes == ranks->own.sizes &&
+                     header->schedule == ranks->own.schedule && header->step == ranks->own.step;
+    return fits ? 0 : CODE_DISAGREE;
 }
 
-static int tree_send(Ranks *ranks, int to, Range range, size_t values, const void *payload, size_t bytes)
+/* Joins what the rank `child` and those below it hold to what is here, in the other area. */
+static int tree_join(Ranks *ranks, int child)
 {
-    Header header = ranks->own;
-    header.first = range.first;
-    header.end = range.end;
-    return message_send(ranks, to, message_make(ranks->slot + MESSAGE_WHOLE, header, values, payload, bytes), payload, bytes);
-}
-
-/* Joins what the rank `child` and those below it hold to `mine`, in another part of the memory. */
-static int tree_join(Ranks *ranks, const Level *level, int child, size_t rows, Piece *mine)
-{
+    Exchange *now = &ranks->now;
     Header header;
-    const size_t room = ranks->area / sizeof(Part);
-    Part *const area = (Part *)ranks->memory, *const from = area + 2 * room;
-    Part *to = mine->at == area ? area + room : area;
-    const int code = tree_receive(ranks, child, &header, from, room * sizeof(Part));
+    char *const from = tree_area(ranks, 2);
+    const int code = tree_take(ranks, child, from, ranks->area / TREE_AREAS, &header);
     if (code)
         return code;
     const Range range = {header.first, header.end};
-    if (range.first != mine->range.end || range.end < range.first || range.end > ranks->parts ||
-        header.bytes != level->items(range, ranks->parts) * rows * sizeof(Part))
+    const size_t bytes = (size_t)now->bytes - sizeof header;
+    now->bytes = 0;
+    if (range.first != now->mine.range.end || range.end < range.first || range.end > ranks->parts ||
+        bytes != now->level->items(range, ranks->parts) * now->rows * sizeof(Part))
         return CODE_DISAGREE;
-    Piece both[2] = {*mine, {range, from}};
-    level->merge(both, 2, ranks->parts, rows, to);
-    *mine = (Piece){{mine->range.first, range.end}, to};
+    const int joined = (const char *)now->mine.at == tree_area(ranks, 0) + sizeof header;
+    Part *const to = (Part *)(tree_area(ranks, joined) + sizeof header);
+    Piece both[2] = {now->mine, {range, (const Part *)(from + sizeof header)}};
+    now->level->merge(both, 2, ranks->parts, now->rows, to);
+    now->mine = (Piece){{now->mine.range.first, range.end}, to};
     return 0;
 }
 
-static int tree_up(Ranks *ranks, const Level *level, size_t rows, float *value, int *bit)
+static int tree_up(Ranks *ranks)
 {
-    Piece mine = {{ranks->own.first, ranks->own.end}, (const Part *)ranks->memory};
-    for (*bit = 1; *bit < ranks->ranks && !(ranks->rank & *bit); *bit *= 2) {
-        const int child = ranks->rank + *bit;
-        const int code = child < ranks->ranks ? tree_join(ranks, level, child, rows, &mine) : 0;
+    Exchange *now = &ranks->now;
+    for (; now->reached < ranks->ranks && !(ranks->rank & now->reached); now->reached *= 2) {
+        const int child = ranks->rank + now->reached;
+        const int code = child < ranks->ranks ? tree_join(ranks, child) : 0;
         if (code)
             return code;
     }
+    return 0;
+}
+
+/* Everything below this rank is here: to the rank above; the first one has the results. */
+static int tree_turn(Ranks *ranks)
+{
+    Exchange *now = &ranks->now;
     if (ranks->rank) {
-        const size_t values = level->items(mine.range, ranks->parts) * rows;
-        const int code =
-            tree_send(ranks, ranks->rank - *bit, mine.range, values, mine.at, values * sizeof(Part));
-        return code ? code : ranks_wait_sent(ranks);
+        const size_t values = now->level->items(now->mine.range, ranks->parts) * now->rows;
+        char *const message = (char *)now->mine.at - sizeof(Header);
+        Header header = ranks->own;
+        header.first = now->mine.range.first;
+        header.end = now->mine.range.end;
+        message_head(message, header, values);
+        return message_post(ranks, ranks->rank - now->reached, message, values * sizeof(Part));
     }
-    if (mine.range.first != 0 || mine.range.end != ranks->parts)
+    if (now->mine.range.first != 0 || now->mine.range.end != ranks->parts)
         return CODE_DISAGREE;
-    level->finish(&mine, 1, ranks->parts, rows, value, ranks->lane);
+    now->level->finish(&now->mine, 1, ranks->parts, now->rows, tile_values(now, tile_of_all(now->rows)), ranks->lane);
     return 0;
 }
 
 /* The results of all rows, level->reductions values each. */
-static int tree_down(Ranks *ranks, const Level *level, size_t rows, float *value, int bit)
+static int tree_down(Ranks *ranks)
 {
-    const size_t values = level->reductions * rows, bytes = values * sizeof(float);
-    const Range all = {0, ranks->parts};
+    Exchange *now = &ranks->now;
+    const size_t values = now->level->reductions * now->rows, bytes = values * sizeof(float);
+    char *const message = (char *)now->value;
     Header header;
     if (ranks->rank) {
-        const int code = tree_receive(ranks, ranks->rank - bit, &header, value, bytes);
+        const int code = tree_take(ranks, ranks->rank - now->reached, message, sizeof header + bytes, &header);
         if (code)
             return code;
+        now->bytes = 0;
     }
-    for (bit /= 2; bit >= 1; bit /= 2)
+    message_head(message, ranks->own, values);
+    for (int bit = now->reached / 2; bit >= 1; bit /= 2)
         if (ranks->rank + bit < ranks->ranks) {
-            const int code = tree_send(ranks, ranks->rank + bit, all, values, value, bytes);
+            const int code = message_post(ranks, ranks->rank + bit, message, bytes);
             if (code)
                 return code;
         }
-    return ranks_wait_sent(ranks);
+    return 0;
 }
 
-static int exchange(Ranks *ranks, const Level *level, size_t rows, float *value)
+static int exchange_start(Ranks *ranks)
 {
-    int bit;
-    const int code = tree_up(ranks, level, rows, value, &bit);
-    return code ? code : tree_down(ranks, level, rows, value, bit);
+    const Range own = {ranks->own.first, ranks->own.end};
+    ranks->now.mine = (Piece){own, (const Part *)(ranks->now.memory + sizeof(Header))};
+    ranks->now.phase = TREE_UP;
+    ranks->now.reached = 1;
+    return 0;
+}
+
+static int exchange_advance(Ranks *ranks)
+{
+    Exchange *now = &ranks->now;
+    int code = 0;
+    if (now->phase == TREE_UP) {
+        code = tree_up(ranks);
+        if (!code)
+            code = tree_turn(ranks);
+        now->phase = code ? TREE_UP : TREE_DOWN;
+    }
+    if (!code && now->phase == TREE_DOWN) {
+        code = tree_down(ranks);
+        now->phase = code ? TREE_DOWN : TREE_SENT;
+    }
+    return code ? code : sends_done(ranks);
 }

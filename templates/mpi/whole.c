@@ -8,14 +8,16 @@ static int ranks_agree(MPI_Comm comm, uint64_t sizes, size_t size, size_t first,
         return code;
     const int status = range_of(first, count, size, 1, &range);
     ranks_begin(ranks, sizes, range, size, status);
-    ranks->area = (size_t)ranks->ranks * sizeof(Header) + MESSAGE_WHOLE;
+    ranks->area = (size_t)ranks->ranks * sizeof(Header);
     code = ranks_reserve(ranks, ranks->area);
     if (code && !status)
         ranks->own.status = (uint32_t)code;
     if (ranks->own.status)
         return ranks_fail(ranks);
-    code = gather(ranks, 0);
-    return code == CODE_DISAGREE ? ranks_fail(ranks) : code;
+    ranks->now = (Exchange){.memory = ranks->memory, .code = CODE_PENDING};
+    code = exchange_start(ranks);
+    ranks->now.code = code ? code : CODE_PENDING;
+    return exchange_finish(ranks);
 }
 
 int ${symbol}(${mpi_signature})

@@ -357,17 +357,18 @@ static void count_variant(Line *line, const Variant *variant, const Shape *shape
     ranked_close(ranked);
 }
 
-static void count_spec(const char *spec, const char *trees, const char *accumulators, size_t rows,
-                       size_t cols)
+static void count_spec(const char *spec, const char *trees, const char *accumulators, const char *overlaps,
+                       size_t rows, size_t cols)
 {
     const AxisOverride override[] = {{"target", "mpi"},
                                      {"tree", trees},
                                      {"accumulator", accumulators},
-                                     {"exchange", "gather, scatter, tree"}};
+                                     {"exchange", "gather, scatter, tree"},
+                                     {"overlap", overlaps}};
     Line line;
     uint32_t seed = (uint32_t)(rows + cols);
     skip_without_mpi();
-    line_open(&line, spec, override, 4);
+    line_open(&line, spec, override, 5);
     line.family->controls = 0;
     line_build(&line, false);
     assert_in_range(line.family->variants, 3, 100);
@@ -381,32 +382,34 @@ static void count_spec(const char *spec, const char *trees, const char *accumula
 static void counts_of_a_sum(void **state)
 {
     (void)state;
-    count_spec("sum", "chunk(8, seq, pairwise), chunk(8, seq, seq), split(5, seq, halving)", "f32", 3, 301);
-    count_spec("sum", "chunk(8, seq, pairwise)", "f64", 3, 301);
+    count_spec("sum", "chunk(8, seq, pairwise), chunk(8, seq, seq), split(5, seq, halving)", "f32", "off", 3,
+               301);
+    count_spec("sum", "chunk(8, seq, pairwise)", "f64", "on", 3, 301);
 }
 
 static void counts_of_many_rows(void **state)
 {
     (void)state;
-    count_spec("sum", "chunk(4, seq, pairwise)", "f32", 20000, 37);
+    count_spec("sum", "chunk(4, seq, pairwise)", "f32", "off, on", 20000, 37);
 }
 
 static void counts_of_dependent_reductions(void **state)
 {
     (void)state;
-    count_spec("layernorm", "chunk(16, lanes(8), pairwise)", "f64", 7, 1000);
+    count_spec("layernorm", "chunk(16, lanes(8), pairwise)", "f64", "off, on", 7, 1000);
 }
 
 static void counts_of_a_maximum_and_a_sum(void **state)
 {
     (void)state;
-    count_spec("softmax", "chunk(16, lanes(8), pairwise), chunk(16, lanes(8), halving)", "f32", 7, 1000);
+    count_spec("softmax", "chunk(16, lanes(8), pairwise), chunk(16, lanes(8), halving)", "f32", "off", 7,
+               1000);
 }
 
 static void counts_of_rows(void **state)
 {
     (void)state;
-    count_spec("sum", "seq", "f32", 50, 30);
+    count_spec("sum", "seq", "f32", "off", 50, 30);
 }
 
 int main(int argc, char **argv)

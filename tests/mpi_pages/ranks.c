@@ -34,6 +34,38 @@ typedef struct Kernel {
 static int rank, ranks, wrong;
 static long cases;
 
+/* The linker sends what kernels ask of the C library here (--wrap), so that a rank can be without memory. */
+enum { LACKS_CALLOC = 1, LACKS_MALLOC = 2, LACKS_ALIGNED = 4 };
+static int lacks, in_kernel, refused;
+
+static int refuses(int kind)
+{
+    refused += in_kernel && (lacks & kind);
+    return in_kernel && (lacks & kind);
+}
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+    return refuses(LACKS_MALLOC) ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return refuses(LACKS_CALLOC) ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+    return refuses(LACKS_ALIGNED) ? NULL : __real_aligned_alloc(alignment, size);
+}
+
 static uint32_t random_state = 1;
 static uint32_t random_next(void)
 {
@@ -148,8 +180,10 @@ static int call_own(const Problem *problem, size_t first, size_t count, MPI_Comm
             part_visit(&kernel->tensor[t], problem->sizes, kernel->spread, first, count, problem->whole[t],
                        own[t], 0);
     }
+    in_kernel = 1;
     const int code = kernel->call((const float *const *)own, own + kernel->inputs, problem->sizes,
                                   kernel->param, first, count, comm);
+    in_kernel = 0;
     *same = 1;
     for (int t = kernel->inputs; t < tensors && !code; t++)
         *same &= part_visit(&kernel->tensor[t], problem->sizes, kernel->spread, first, count,
@@ -249,6 +283,48 @@ static void disagree_all(MPI_Comm *comm)
     problem_free(&problem);
 }
 
+/* ---- a rank without memory ---- */
+
+/* For its state at the first call, for its partials, or for a message that nobody wants when sizes disagree.
+ */
+static void without_memory(const Kernel *kernel, int kind, int wanted, MPI_Comm comm, int count)
+{
+    static const size_t sizes[DIMS] = {40, 1000, 70}, more[DIMS] = {4040, 1000, 70};
+    Problem problem = problem_make(kernel, sizes), larger = problem_make(kernel, more);
+    MPI_Comm fresh; /* nothing of it is there yet */
+    size_t first[RANKS + 1];
+    int same, most = 0;
+    cut_make(kernel, sizes[kernel->spread], 0, count, first);
+    const size_t own = first[rank + 1] - first[rank];
+    const Problem *mine = wanted == CODE_SIZES && rank != 1 ? &larger : &problem;
+    MPI_Comm_dup(comm, &fresh);
+    lacks = rank == 1 ? kind : 0;
+    refused = 0;
+    expect("memory", kernel->name, count, call_own(mine, first[rank], own, fresh, &same), wanted);
+    lacks = 0;
+    MPI_Allreduce(&refused, &most, 1, MPI_INT, MPI_MAX, comm);
+    expect("something refused", kernel->name, count, most > 0, 1);
+    expect("after it", kernel->name, count, call_own(&problem, first[rank], own, fresh, &same), 0);
+    expect("bits after it", kernel->name, count, same, 1);
+    MPI_Comm_free(&fresh);
+    problem_free(&problem);
+    problem_free(&larger);
+}
+
+static void without_memory_all(MPI_Comm *comm)
+{
+    static const int counts[] = {2, 3, 5};
+    for (int d = 0; d < 3; d++) /* the first pairs: one of each exchange */
+        for (int c = 0; c < 3; c++)
+            if (rank < counts[c] && counts[c] <= ranks) {
+                const Kernel *kernel = &kernels[pairs[d][0]];
+                without_memory(kernel, LACKS_CALLOC, CODE_MEMORY, comm[counts[c]], counts[c]);
+                without_memory(kernel, LACKS_ALIGNED, CODE_MEMORY, comm[counts[c]], counts[c]);
+                if (d == 0) /* every rank sends to every other one before it hears of anything */
+                    without_memory(&kernels[scattered], LACKS_MALLOC, CODE_SIZES, comm[counts[c]], counts[c]);
+            }
+}
+
 int main(int argc, char **argv)
 {
     MPI_Comm comm[RANKS + 1];
@@ -259,6 +335,7 @@ int main(int argc, char **argv)
         MPI_Comm_split(MPI_COMM_WORLD, rank < c ? 0 : MPI_UNDEFINED, rank, &comm[c]);
     run_all(comm);
     disagree_all(comm);
+    without_memory_all(comm);
     int all = 0;
     long most = 0;
     MPI_Reduce(&wrong, &all, 1, MPI_INT, MPI_SUM, 0, MPI_COMM_WORLD);
