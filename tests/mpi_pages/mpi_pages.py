@@ -124,7 +124,7 @@ def table(found):
     with open(os.path.join(work, "kernels", "kernels.h"), "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\nstatic const Kernel kernels[] = {\n" + "\n".join(rows) + "\n};\nstatic const int pairs[][2] = {" +
                    ", ".join("{%d, %d}" % pair for pair in pairs) + "};\n" +
-                   "static const int scattered = %d;\n" % number("sum", "scatter"))
+                   "static const int scattered = %d, wide[] = {%s};\n" % (number("sum", "scatter"), ", ".join(str(number("mean", e)) for e in EXCHANGES)))
 
 
 def compile_one(source):

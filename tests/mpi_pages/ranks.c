@@ -325,6 +325,30 @@ static void without_memory_all(MPI_Comm *comm)
             }
 }
 
+/* More partials than one message can hold, of an axis that no rank has in memory: found before anything is
+ * read. */
+static void too_large(const Kernel *kernel, MPI_Comm comm, int count)
+{
+    static const float param[4] = {0};
+    const size_t part = part_of(kernel, 0), parts = (size_t)1 << 34, each = parts / (size_t)count;
+    const size_t sizes[DIMS] = {1, parts * part, 1}, first = each * (size_t)rank * part;
+    float nothing[1] = {0};
+    const float *const in[TENSORS] = {nothing, nothing, nothing, nothing, nothing, nothing};
+    float *const out[TENSORS] = {nothing, nothing, nothing, nothing, nothing, nothing};
+    const size_t own = rank == count - 1 ? sizes[1] - first : each * part;
+    expect("too large", kernel->name, count, kernel->call(in, out, sizes, param, first, own, comm),
+           CODE_TOO_LARGE);
+}
+
+static void too_large_all(MPI_Comm *comm)
+{
+    static const int counts[] = {1, 2, 5};
+    for (size_t k = 0; k < sizeof wide / sizeof *wide; k++)
+        for (int c = 0; c < 3; c++)
+            if (rank < counts[c] && counts[c] <= ranks)
+                too_large(&kernels[wide[k]], comm[counts[c]], counts[c]);
+}
+
 int main(int argc, char **argv)
 {
     MPI_Comm comm[RANKS + 1];
@@ -336,6 +360,7 @@ int main(int argc, char **argv)
     run_all(comm);
     disagree_all(comm);
     without_memory_all(comm);
+    too_large_all(comm);
     int all = 0;
     long most = 0;
     MPI_Reduce(&wrong, &all, 1, MPI_INT, MPI_SUM, 0, MPI_COMM_WORLD);
