@@ -250,18 +250,29 @@ static json_t *known_records(const Plan *plan)
     return records;
 }
 
+static void add_once(json_t *list, json_t *item)
+{
+    size_t i;
+    json_t *other;
+    json_array_foreach(list, i, other) if (json_equal(other, item)) return;
+    json_array_append(list, item);
+}
+
 static void add_levels(Speller *speller, json_t *data)
 {
     const Plan *plan = speller->plan;
-    json_t *levels = json_array();
+    json_t *levels = json_array(), *mosts = json_array();
     const char *list = "";
     int before = 0;
     for (int l = 0; l < plan->levels; l++) {
-        json_array_append_new(levels, level_record(speller, l, before));
+        json_t *level = level_record(speller, l, before);
+        json_array_append_new(levels, level);
+        add_once(mosts, json_object_get(level, "most"));
         list = listed(speller->arena, list, arena_printf(speller->arena, "&level%d", l));
         before += members_of(plan, l);
     }
     set(data, "level_list", list);
+    json_object_set_new(data, "mosts", mosts); /* of levels: values of a row in all ranks, at most */
     json_object_set_new(data, "levels", levels);
     json_object_set_new(data, "known", known_records(plan));
     set_number(data, "reduction_count", plan->reductions);

@@ -50,9 +50,9 @@ static size_t items_most(size_t parts, size_t ranks)
 $ if not counts_one then
     (void)ranks;
 $ end
-$ for v in levels do
-    if (most < ${v.most})
-        most = ${v.most};
+$ for m in mosts do
+    if (most < ${m})
+        most = ${m};
 $ end
     return most;
 }

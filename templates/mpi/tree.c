@@ -8,7 +8,7 @@ enum { TREE_UP, TREE_DOWN, TREE_SENT, TREE_AREAS = 3 };
 static inline size_t exchange_area(size_t ranks, size_t items, size_t rows)
 {
     (void)ranks;
-    return TREE_AREAS * (sizeof(Header) + items * rows * sizeof(Part));
+    return TREE_AREAS * ((sizeof(Header) + items * rows * sizeof(Part) + 63) / 64 * 64);
 }
 
 static inline char *tree_area(const Ranks *ranks, int area)
