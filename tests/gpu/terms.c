@@ -19,7 +19,7 @@ static const char *specs_folder;
 
 /* ---- inputs ---- */
 
-enum { TRIALS_MOST = 256 };
+enum { TRIALS_MOST = 256, LONG_ROW = 20001 };
 
 typedef struct TrialList {
     Trial trial[TRIALS_MOST];
@@ -33,26 +33,43 @@ static InputKind kind_at(int number)
     return number % 2 ? telling[number / 2 % 3] : (InputKind)(number / 2 % INPUT_KINDS);
 }
 
-static bool is_reduced(const Operator *op, int dim)
+/* The first dim that is reduced has all columns, the first that is not all rows. */
+static Shape shape_of(const Operator *op, size_t rows, size_t columns)
 {
+    Shape shape = {{0}};
+    uint32_t reduced = 0;
     for (int i = 0; i < op->nodes; i++) {
-        if (op->node[i]->kind == EXPR_REDUCE && op->node[i]->index == dim) {
-            return true;
-        }
+        reduced |= op->node[i]->kind == EXPR_REDUCE ? expr_reduced_dims(op->node[i]) : 0;
     }
-    return false;
+    size_t *left[] = {&rows, &columns};
+    for (int d = 0; d < op->dims; d++) {
+        const int kind = reduced >> d & 1;
+        shape.size[d] = *left[kind];
+        *left[kind] = kind ? 1 : rows < 3 ? rows : 3;
+    }
+    return shape;
 }
 
 static void add_trial(TrialList *list, const Operator *op, size_t rows, size_t columns)
 {
-    Trial trial = {.kind = kind_at(list->count)};
-    bool first = true;
-    for (int d = 0; d < op->dims; d++) {
-        trial.shape.size[d] = is_reduced(op, d) ? columns : first ? rows : rows < 3 ? rows : 3;
-        first = first && is_reduced(op, d);
-    }
     assert_true(list->count < TRIALS_MOST);
-    list->trial[list->count++] = trial;
+    list->trial[list->count] = (Trial){.kind = kind_at(list->count), .shape = shape_of(op, rows, columns)};
+    list->count++;
+}
+
+/* Rows are as long as they are meant to be: with rows and columns exchanged, every test would pass on short
+ * ones. */
+static void check_lengths(const TrialList *list, const Operator *op)
+{
+    size_t longest = 0;
+    for (int t = 0; t < list->count; t++) {
+        for (int i = 0; i < op->nodes; i++) {
+            const size_t *size = list->trial[t].shape.size;
+            const size_t leaves = op->node[i]->kind == EXPR_REDUCE ? expr_leaves(op->node[i], size) : 0;
+            longest = leaves > longest ? leaves : longest;
+        }
+    }
+    assert_int_equal(longest, LONG_ROW);
 }
 
 /* Lengths around a warp, two warps, and the lanes and chunks of the terms; one row that has more parts than a
@@ -73,8 +90,9 @@ static TrialList trials_for(const Operator *op)
     add_trial(&list, op, 9, 0);
     add_trial(&list, op, 70, 33);
     for (int again = 0; again < 3; again++) { /* each way to share a row */
-        add_trial(&list, op, 1, 20001);
+        add_trial(&list, op, 1, LONG_ROW);
     }
+    check_lengths(&list, op);
     return list;
 }
 
