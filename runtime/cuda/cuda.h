@@ -1,7 +1,7 @@
 /* cuda.h: one NVIDIA GPU: load PTX, call its kernels, time them.
  *
  * A process that forks must not have used CUDA, and a kernel that hangs can only be left by ending the
- * process: so everything but cuda_examine, cuda_run and what takes no CudaDevice is called in a child process
+ * process: so everything but cuda_examine and what takes no CudaDevice is called in a child process
  * only. Waiting has a limit; after a time-out or a fault of the device nothing more is asked of it (the
  * device is "lost") and the child ends. */
 #ifndef SAMEBITS_CUDA_H
@@ -32,10 +32,6 @@ const char *cuda_info_text(Arena *arena, const CudaInfo *info);
 /* In a child: is there a device, and does it compute as the contract says? NULL and *info; else "skipped:
  * ..." (no GPU, no driver, driver too old) or "refused: ..." (the floating-point probe failed). */
 const char *cuda_examine(Arena *arena, CudaInfo *info);
-
-/* Runs work in a child that may use CUDA, with a limit on its wall clock. As child_run, of which it is a
- * case: no limit on addresses, for the driver reserves more than there is memory. */
-const char *cuda_run(Arena *arena, double seconds, ChildWork *work, void *context, Buffer *result);
 
 /* ---- in a child ---- */
 

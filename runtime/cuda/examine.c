@@ -1,15 +1,10 @@
-/* examine.c: what the parent may ask: children that use CUDA, and what this machine's device is. */
+/* examine.c: what the parent may ask: what this machine's device is. */
 #include "cuda/device.h"
+
+#include "device/examine.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-static const double examine_seconds = 60; /* a driver that has to wake a device takes some seconds */
-
-const char *cuda_run(Arena *arena, double seconds, ChildWork *work, void *context, Buffer *result)
-{
-    return child_run(arena, (ChildLimits){seconds, 0}, work, context, result);
-}
 
 /* ---- in the child ---- */
 
@@ -21,9 +16,7 @@ static void examine(void *context, FILE *out)
     (void)context;
     if (device)
         why = cuda_probe(arena, device);
-    json_t *answer = why ? json_pack("{s:s}", "why", why) : cuda_info_to_json(cuda_info(device));
-    json_dumpf(answer, out, JSON_REAL_PRECISION(9));
-    json_decref(answer);
+    device_tell(out, why, why ? NULL : cuda_info_to_json(cuda_info(device)));
     cuda_close(device);
     arena_destroy(arena);
 }
@@ -70,19 +63,10 @@ const char *cuda_info_text(Arena *arena, const CudaInfo *info)
 
 const char *cuda_examine(Arena *arena, CudaInfo *info)
 {
-    Buffer text = {0};
-    const char *why = cuda_run(arena, examine_seconds, examine, NULL, &text);
-    json_t *answer = why ? NULL : json_loads(buffer_string(&text), 0, NULL);
-    const char *found = json_string_value(json_object_get(answer, "why"));
-    if (why)
-        why = arena_printf(arena, "refused: the CUDA driver or its device fails when it is asked: %s", why);
-    else if (!answer)
-        why = "refused: the CUDA driver or its device gave no answer";
-    else if (found)
-        why = arena_copy(arena, found);
-    else
+    const char *why = NULL;
+    json_t *answer = device_ask(arena, "the CUDA driver", examine, &why);
+    if (answer)
         info_from_json(answer, info);
     json_decref(answer);
-    buffer_destroy(&text);
     return why;
 }

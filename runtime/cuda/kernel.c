@@ -106,29 +106,13 @@ double cuda_kernel_load_ns(const CudaKernel *kernel)
 
 Geometry cuda_kernel_geometry(const CudaKernel *kernel, const Shape *shape)
 {
-    const LaunchWork work = launch_work(kernel->op, kernel->parallel_dims, shape);
-    Geometry geometry = launch_choose(kernel->launch, work, kernel->device->info.processors);
-    if (geometry.block > kernel->block_limit)
-        geometry.block = kernel->block_limit;
-    return geometry;
+    return launch_choose(kernel->launch, launch_work(kernel->op, kernel->parallel_dims, shape),
+                         kernel->device->info.processors, kernel->block_limit);
 }
 
 unsigned cuda_kernel_block_limit(const CudaKernel *kernel)
 {
     return kernel->block_limit;
-}
-
-const char *cuda_kernel_refuses(Arena *arena, const CudaKernel *kernel, Geometry geometry)
-{
-    if (!launch_has_path(kernel->launch, geometry.path))
-        return arena_printf(arena, "this kernel has no entry point for the path '%s'",
-                            launch_path_name[geometry.path]);
-    if (geometry.block == 0 || geometry.block % LAUNCH_WARP != 0)
-        return arena_printf(arena, "a block of %u threads is not a whole number of warps", geometry.block);
-    if (geometry.block > kernel->block_limit)
-        return arena_printf(arena, "a block of %u threads is more than the %u that this kernel allows",
-                            geometry.block, kernel->block_limit);
-    return NULL;
 }
 
 /* ---- buffers ---- */
@@ -284,7 +268,7 @@ typedef struct OneCall {
 static const char *prepare(Arena *arena, CudaKernel *kernel, const CallData *call, Geometry geometry,
                            OneCall *one)
 {
-    const char *why = cuda_kernel_refuses(arena, kernel, geometry);
+    const char *why = launch_refuses(arena, kernel->launch, geometry, kernel->block_limit);
     if (!why)
         why = cuda_buffers_create(arena, kernel->device, kernel->op, call, &one->buffers);
     if (!why)

@@ -43,7 +43,4 @@ const char *cuda_event_record(Arena *arena, CudaDevice *device, CUevent event);
 const char *cuda_events_elapsed(Arena *arena, CudaDevice *device, const CudaEvents *events, const char *what,
                                 double *ns);
 
-/* NULL, or why the geometry cannot be launched. */
-const char *cuda_kernel_refuses(Arena *arena, const CudaKernel *kernel, Geometry geometry);
-
 #endif

@@ -59,7 +59,7 @@ static const char *prepare(Arena *arena, CudaTimer *timer)
 {
     const char *why = NULL;
     if (timer->kernel)
-        why = cuda_kernel_refuses(arena, timer->kernel, timer->geometry);
+        why = launch_refuses(arena, timer->kernel->launch, timer->geometry, timer->kernel->block_limit);
     if (timer->kernel && !why)
         why = cuda_workspace_create(arena, timer->kernel, timer->call, timer->geometry, &timer->workspace);
     return why ? why : cuda_events_create(arena, timer->device, &timer->events);

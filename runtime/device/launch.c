@@ -195,16 +195,34 @@ LaunchWork launch_work(const Operator *op, uint32_t parallel_dims, const Shape *
     return work;
 }
 
-Geometry launch_choose(const Launch *launch, LaunchWork work, int processors)
+static LaunchPath choose_path(const Launch *launch, LaunchWork work, int processors)
 {
     const bool few = work.rows < (size_t)processors;
     if (few && work.columns >= LONG_FROM && launch_has_path(launch, PATH_LONG))
-        return (Geometry){PATH_LONG, BLOCK, 0};
+        return PATH_LONG;
     if (work.columns <= SHORT_ROW && !few && launch_has_path(launch, PATH_WARPS))
-        return (Geometry){PATH_WARPS, BLOCK, 0};
+        return PATH_WARPS;
     if (launch_has_path(launch, PATH_ROWS))
-        return (Geometry){PATH_ROWS, BLOCK, 0};
-    return (Geometry){launch_has_path(launch, PATH_WARPS) ? PATH_WARPS : PATH_LONG, BLOCK, 0};
+        return PATH_ROWS;
+    return launch_has_path(launch, PATH_WARPS) ? PATH_WARPS : PATH_LONG;
+}
+
+Geometry launch_choose(const Launch *launch, LaunchWork work, int processors, unsigned block_limit)
+{
+    return (Geometry){choose_path(launch, work, processors), BLOCK < block_limit ? BLOCK : block_limit, 0};
+}
+
+const char *launch_refuses(Arena *arena, const Launch *launch, Geometry geometry, unsigned block_limit)
+{
+    if (!launch_has_path(launch, geometry.path))
+        return arena_printf(arena, "this kernel has no entry point for the path '%s'",
+                            launch_path_name[geometry.path]);
+    if (geometry.block == 0 || geometry.block % LAUNCH_WARP != 0)
+        return arena_printf(arena, "a block of %u threads is not a whole number of warps", geometry.block);
+    if (geometry.block > block_limit)
+        return arena_printf(arena, "a block of %u threads is more than the %u that this kernel allows",
+                            geometry.block, block_limit);
+    return NULL;
 }
 
 /* The long path launches once per row and part: with many rows it is out of the question. */

@@ -68,8 +68,11 @@ typedef struct LaunchWork {
 LaunchWork launch_work(const Operator *op, uint32_t parallel_dims, const Shape *shape);
 
 bool launch_has_path(const Launch *launch, LaunchPath path);
-/* The geometry that should be fastest on a device of `processors` multiprocessors. */
-Geometry launch_choose(const Launch *launch, LaunchWork work, int processors);
+/* The geometry that should be fastest on a device of `processors` multiprocessors, where a block has at most
+ * `block_limit` threads. */
+Geometry launch_choose(const Launch *launch, LaunchWork work, int processors, unsigned block_limit);
+/* NULL, or why the geometry cannot be launched. */
+const char *launch_refuses(Arena *arena, const Launch *launch, Geometry geometry, unsigned block_limit);
 
 /* Geometries worth timing: every path that the kernel has, several block sizes up to `block_limit`. Returns
  * how many; at most LAUNCH_CANDIDATES. */

@@ -1,9 +1,9 @@
 /* examine.c: what the parent may ask: what this machine's device is. */
 #include "metal/device.h"
 
-#include <stdio.h>
+#include "device/examine.h"
 
-static const double examine_seconds = 60;
+#include <stdio.h>
 
 static void examine(void *context, FILE *out)
 {
@@ -13,9 +13,7 @@ static void examine(void *context, FILE *out)
     (void)context;
     if (device)
         why = metal_probe(arena, device);
-    json_t *answer = why ? json_pack("{s:s}", "why", why) : metal_info_to_json(metal_info(device));
-    json_dumpf(answer, out, 0);
-    json_decref(answer);
+    device_tell(out, why, why ? NULL : metal_info_to_json(metal_info(device)));
     metal_close(device);
     arena_destroy(arena);
 }
@@ -43,19 +41,10 @@ static void info_from_json(const json_t *answer, MetalInfo *info)
 
 const char *metal_examine(Arena *arena, MetalInfo *info)
 {
-    Buffer text = {0};
-    const char *why = child_run(arena, (ChildLimits){examine_seconds, 0}, examine, NULL, &text);
-    json_t *answer = why ? NULL : json_loads(buffer_string(&text), 0, NULL);
-    const char *found = json_string_value(json_object_get(answer, "why"));
-    if (why)
-        why = arena_printf(arena, "refused: Metal or its device fails when it is asked: %s", why);
-    else if (!answer)
-        why = "refused: Metal or its device gave no answer";
-    else if (found)
-        why = arena_copy(arena, found);
-    else
+    const char *why = NULL;
+    json_t *answer = device_ask(arena, "Metal", examine, &why);
+    if (answer)
         info_from_json(answer, info);
     json_decref(answer);
-    buffer_destroy(&text);
     return why;
 }

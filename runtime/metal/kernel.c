@@ -69,29 +69,12 @@ static LaunchWork work_of(const MetalKernel *kernel, const Shape *shape)
 /* The number of cores is not to be had; eight is the least that Apple's GPUs have had since the M1. */
 Geometry metal_kernel_geometry(const MetalKernel *kernel, const Shape *shape)
 {
-    Geometry geometry = launch_choose(kernel->launch, work_of(kernel, shape), 8);
-    if (geometry.block > kernel->block_limit)
-        geometry.block = kernel->block_limit;
-    return geometry;
+    return launch_choose(kernel->launch, work_of(kernel, shape), 8, kernel->block_limit);
 }
 
 unsigned metal_kernel_block_limit(const MetalKernel *kernel)
 {
     return kernel->block_limit;
-}
-
-const char *metal_kernel_refuses(Arena *arena, const MetalKernel *kernel, Geometry geometry)
-{
-    if (!launch_has_path(kernel->launch, geometry.path))
-        return arena_printf(arena, "this kernel has no entry point for the path '%s'",
-                            launch_path_name[geometry.path]);
-    if (geometry.block == 0 || geometry.block % LAUNCH_WARP != 0)
-        return arena_printf(arena, "a threadgroup of %u threads is not a whole number of SIMD-groups",
-                            geometry.block);
-    if (geometry.block > kernel->block_limit)
-        return arena_printf(arena, "a threadgroup of %u threads is more than the %u that this kernel allows",
-                            geometry.block, kernel->block_limit);
-    return NULL;
 }
 
 /* ---- buffers ---- */
@@ -228,7 +211,7 @@ const char *metal_kernel_call(Arena *arena, MetalKernel *kernel, const CallData 
     MetalCallTime taken = {0};
     MetalBuffers buffers = {0};
     ObjcId workspace = NULL;
-    const char *why = metal_kernel_refuses(arena, kernel, chosen);
+    const char *why = launch_refuses(arena, kernel->launch, chosen, kernel->block_limit);
     if (!why)
         why = metal_buffers_create(arena, device, kernel->op, call, &buffers);
     if (!why)

@@ -28,7 +28,5 @@ const char *metal_workspace_create(Arena *arena, MetalKernel *kernel, const Call
 /* All launches of one call. */
 void metal_kernel_encode(MetalKernel *kernel, ObjcId encoder, const MetalBuffers *buffers, ObjcId workspace,
                          const CallData *call, Geometry geometry);
-/* NULL, or why the geometry cannot be launched. */
-const char *metal_kernel_refuses(Arena *arena, const MetalKernel *kernel, Geometry geometry);
 
 #endif

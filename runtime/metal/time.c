@@ -58,7 +58,7 @@ MetalTimer *metal_timer_create(Arena *arena, MetalDevice *device, MetalKernel *k
     MetalTimer *timer = ARENA_NEW(arena, MetalTimer);
     *timer =
         (MetalTimer){.device = device, .kernel = kernel, .sets = sets, .call = call, .geometry = geometry};
-    *why = kernel ? metal_kernel_refuses(arena, kernel, geometry) : NULL;
+    *why = kernel ? launch_refuses(arena, kernel->launch, geometry, kernel->block_limit) : NULL;
     if (kernel && !*why)
         *why = metal_workspace_create(arena, kernel, call, geometry, &timer->workspace);
     if (!*why)

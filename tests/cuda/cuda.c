@@ -381,7 +381,8 @@ static void call_kernel_once(void *context, FILE *out)
 static const char *outcome(const Job *job, double seconds)
 {
     Buffer text = {0};
-    const char *why = cuda_run(job->fixture->arena, seconds, call_kernel_once, (void *)job, &text);
+    const char *why =
+        child_run(job->fixture->arena, (ChildLimits){seconds, 0}, call_kernel_once, (void *)job, &text);
     const char *said = why ? why : arena_copy(job->fixture->arena, buffer_string(&text));
     buffer_destroy(&text);
     return said;
@@ -611,7 +612,7 @@ static void test_times(void **state)
     const Fixture *fixture = *state;
     const Job job = {.fixture = fixture, .rows = 4, .cols = 64, .geometry = {PATH_ROWS, 64, 0}};
     Buffer text = {0};
-    assert_null(cuda_run(fixture->arena, 120, time_rows, (void *)&job, &text));
+    assert_null(child_run(fixture->arena, (ChildLimits){120, 0}, time_rows, (void *)&job, &text));
     json_t *answer = json_loads(buffer_string(&text), 0, NULL);
     assert_null(json_string_value(json_object_get(answer, "why")));
     const double once = json_number_value(json_object_get(answer, "once")),

@@ -239,9 +239,9 @@ static void test_geometry(void **state)
     folder_remove(folder);
     unsetenv("FAKE_METAL_LOG");
     job = (Job){.fixture = fixture, .geometry = {PATH_WARPS, 480, 0}};
-    assert_says(outcome(&job), "a threadgroup of 480 threads is more than the 448 that this kernel allows");
+    assert_says(outcome(&job), "a block of 480 threads is more than the 448 that this kernel allows");
     job.geometry = (Geometry){PATH_WARPS, 50, 0};
-    assert_says(outcome(&job), "not a whole number of SIMD-groups");
+    assert_says(outcome(&job), "a block of 50 threads is not a whole number of warps");
     job.geometry = (Geometry){PATH_ROWS, 64, 0};
     assert_says(outcome(&job), "no entry point for the path 'rows'");
 }
