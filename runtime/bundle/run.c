@@ -253,6 +253,15 @@ static void compare_large(Run *run, const Bundled *entry, const Geometry *geomet
                                                                       : "broken"));
 }
 
+/* Within a twentieth a clock is steady: NVIDIA's step by 15 MHz. */
+static const char *clock_text(Arena *arena, const json_t *device)
+{
+    const double low = number_of(device, "clock_low_mhz"), high = number_of(device, "clock_high_mhz");
+    return low > 0 && low < 0.95 * high
+               ? arena_printf(arena, "; its clock went from %.0f to %.0f MHz: lock it, or cool it", high, low)
+               : "";
+}
+
 static void say_time(const Run *run, const json_t *row)
 {
     if (!run->out)
@@ -262,12 +271,13 @@ static void say_time(const Run *run, const json_t *row)
     if (device)
         fprintf(run->out,
                 ": %.1f us, %.0f GB/s, %.3f of copy; %s of %d threads; launch %.1f us%s, first call %.1f us, "
-                "module %.0f ms",
+                "module %.0f ms%s",
                 1e-3 * number_of(row, "median_ns"), number_of(row, "gbs"), number_of(row, "share_of_copy"),
                 text_of(geometry, "path"), (int)number_of(geometry, "block"),
                 1e-3 * number_of(device, "launch_ns"),
                 json_is_true(json_object_get(device, "launch_bound")) ? " (the device waits for it)" : "",
-                1e-3 * number_of(row, "first_call_ns"), 1e-6 * number_of(device, "load_ns"));
+                1e-3 * number_of(row, "first_call_ns"), 1e-6 * number_of(device, "load_ns"),
+                clock_text(run->arena, device));
     fputs("\n", run->out);
     fflush(run->out);
 }

@@ -2,45 +2,109 @@
 #include "cuda/clocks.h"
 
 #include <dlfcn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { NVML_SUCCESS = 0, NVML_CLOCK_SM = 1 };
 
-static void look_up(void *library, const char *name, void *function, size_t size)
+/* ---- why there are no clock rates ---- */
+
+static void say_missing(CudaClocks *clocks, const char *what)
 {
-    void *address = dlsym(library, name);
-    memcpy(function, &address, size);
+    snprintf(clocks->why, sizeof clocks->why, "no clock rates: %s", what);
+}
+
+static void say_failed(CudaClocks *clocks, const char *function, int result)
+{
+    const char *text = clocks->error_string ? clocks->error_string(result) : NULL;
+    snprintf(clocks->why, sizeof clocks->why, "no clock rates: %s: %s (NVML error %d)", function,
+             text ? text : "no reason given", result);
+}
+
+/* ---- opening ---- */
+
+static bool look_up(const CudaClocks *clocks, const char *name, void *function, size_t size)
+{
+    void *address = dlsym(clocks->library, name);
+    memcpy(function, &address, size); /* ISO C has no cast between the two */
+    return address;
+}
+
+/* As look_up, of what clock rates cannot do without. */
+static bool find(CudaClocks *clocks, const char *name, void *function, size_t size)
+{
+    if (look_up(clocks, name, function, size))
+        return true;
+    snprintf(clocks->why, sizeof clocks->why, "no clock rates: NVML has no %s; update the driver", name);
+    return false;
+}
+
+static bool open_library(CudaClocks *clocks)
+{
+    const char *set = getenv("SAMEBITS_LIBNVML");
+    clocks->library = dlopen(set && *set ? set : "libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL);
+    if (!clocks->library)
+        say_missing(clocks, dlerror());
+    return clocks->library;
+}
+
+static bool start(CudaClocks *clocks)
+{
+    int (*init)(void) = NULL;
+    if (!find(clocks, "nvmlInit_v2", &init, sizeof init))
+        return false;
+    const int result = init();
+    if (result != NVML_SUCCESS) {
+        say_failed(clocks, "nvmlInit_v2", result);
+        return false;
+    }
+    look_up(clocks, "nvmlSystemGetDriverVersion", &clocks->driver_version, sizeof clocks->driver_version);
+    return true;
+}
+
+static bool find_device(CudaClocks *clocks, const char *bus, void **device)
+{
+    int (*handle)(const char *, void **) = NULL;
+    if (!find(clocks, "nvmlDeviceGetHandleByPciBusId_v2", &handle, sizeof handle) ||
+        !find(clocks, "nvmlDeviceGetClockInfo", &clocks->clock_info, sizeof clocks->clock_info))
+        return false;
+    const int result = handle(bus, device);
+    if (result != NVML_SUCCESS)
+        say_failed(clocks, "nvmlDeviceGetHandleByPciBusId_v2", result);
+    return result == NVML_SUCCESS;
+}
+
+static bool sample_once(CudaClocks *clocks, void *device)
+{
+    unsigned mhz = 0;
+    const int result = clocks->clock_info(device, NVML_CLOCK_SM, &mhz);
+    if (result != NVML_SUCCESS)
+        say_failed(clocks, "nvmlDeviceGetClockInfo", result);
+    return result == NVML_SUCCESS;
 }
 
 void cuda_clocks_open(CudaClocks *clocks, const char *bus)
 {
-    int (*init)(void), (*handle)(const char *, void **);
-    const char *set = getenv("SAMEBITS_LIBNVML");
-    *clocks = (CudaClocks){.library = dlopen(set && *set ? set : "libnvidia-ml.so.1", RTLD_NOW | RTLD_LOCAL)};
-    if (!clocks->library)
+    void *device = NULL;
+    *clocks = (CudaClocks){0};
+    if (!open_library(clocks))
         return;
-    look_up(clocks->library, "nvmlInit_v2", &init, sizeof init);
-    look_up(clocks->library, "nvmlDeviceGetHandleByPciBusId_v2", &handle, sizeof handle);
-    look_up(clocks->library, "nvmlDeviceGetClockInfo", &clocks->clock_info, sizeof clocks->clock_info);
-    look_up(clocks->library, "nvmlSystemGetDriverVersion", &clocks->driver_version,
-            sizeof clocks->driver_version);
-    if (!init || init() != NVML_SUCCESS) {
-        *clocks = (CudaClocks){0};
-        return;
-    }
-    if (!handle || handle(bus, &clocks->device) != NVML_SUCCESS)
-        clocks->device = NULL;
+    look_up(clocks, "nvmlErrorString", &clocks->error_string, sizeof clocks->error_string);
+    if (start(clocks) && find_device(clocks, bus, &device) && sample_once(clocks, device))
+        clocks->device = device;
 }
 
 int cuda_clocks_multiprocessor_mhz(const CudaClocks *clocks)
 {
     unsigned mhz = 0;
-    if (!clocks->device || !clocks->clock_info)
+    if (!clocks->device)
         return 0;
     return clocks->clock_info(clocks->device, NVML_CLOCK_SM, &mhz) == NVML_SUCCESS ? (int)mhz : 0;
 }
+
+/* ---- the driver's name ---- */
 
 /* "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue ...": the first word with two dots. */
 static void driver_from_kernel(char *text, size_t size)

@@ -15,7 +15,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-enum { CUDA_NAME = 128 };
+enum { CUDA_NAME = 128, CUDA_REASON = 192 };
 typedef struct CudaInfo {
     char name[CUDA_NAME];   /* "NVIDIA H200" */
     char driver[CUDA_NAME]; /* "550.54.15"; "" where NVML is missing */
@@ -23,7 +23,8 @@ typedef struct CudaInfo {
     int major, minor;       /* compute capability */
     int processors, warp;
     size_t memory_bytes, cache_bytes;
-    double peak_gbs; /* from the memory clock and bus width; 0: not known */
+    double peak_gbs;             /* from the memory clock and bus width; 0: not known */
+    char no_clocks[CUDA_REASON]; /* why clock rates cannot be sampled; "" where they can */
 } CudaInfo;
 json_t *cuda_info_to_json(const CudaInfo *info);
 /* "NVIDIA H200 with driver 550.54.15 (CUDA 12.4)": for "run on device X with driver Y" */

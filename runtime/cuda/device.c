@@ -74,6 +74,7 @@ static void read_info(CudaDevice *device)
     info->peak_gbs = peak_gbs(device);
     cuda_clocks_open(&device->clocks, bus);
     cuda_clocks_driver(&device->clocks, info->driver, sizeof info->driver);
+    snprintf(info->no_clocks, sizeof info->no_clocks, "%s", device->clocks.why);
 }
 
 static const char *find_device(Arena *arena, CudaDevice *device)

@@ -23,10 +23,10 @@ static void examine(void *context, FILE *out)
 
 /* ---- in the parent ---- */
 
-static void copy_text(char *to, const json_t *answer, const char *name)
+static void copy_text(char *to, size_t size, const json_t *answer, const char *name)
 {
     const char *text = json_string_value(json_object_get(answer, name));
-    snprintf(to, CUDA_NAME, "%s", text ? text : "");
+    snprintf(to, size, "%s", text ? text : "");
 }
 
 static void info_from_json(const json_t *answer, CudaInfo *info)
@@ -41,17 +41,18 @@ static void info_from_json(const json_t *answer, CudaInfo *info)
         .cache_bytes = (size_t)json_integer_value(json_object_get(answer, "cache_bytes")),
         .peak_gbs = json_number_value(json_object_get(answer, "peak_gbs")),
     };
-    copy_text(info->name, answer, "name");
-    copy_text(info->driver, answer, "driver");
+    copy_text(info->name, sizeof info->name, answer, "name");
+    copy_text(info->driver, sizeof info->driver, answer, "driver");
+    copy_text(info->no_clocks, sizeof info->no_clocks, answer, "no_clocks");
 }
 
 json_t *cuda_info_to_json(const CudaInfo *info)
 {
-    return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:f}", "name", info->name, "driver",
+    return json_pack("{s:s, s:s, s:i, s:i, s:i, s:i, s:i, s:I, s:I, s:f, s:s}", "name", info->name, "driver",
                      info->driver, "cuda", info->cuda, "major", info->major, "minor", info->minor,
                      "processors", info->processors, "warp", info->warp, "memory_bytes",
                      (json_int_t)info->memory_bytes, "cache_bytes", (json_int_t)info->cache_bytes, "peak_gbs",
-                     info->peak_gbs);
+                     info->peak_gbs, "no_clocks", info->no_clocks);
 }
 
 const char *cuda_info_text(Arena *arena, const CudaInfo *info)

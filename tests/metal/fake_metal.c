@@ -248,7 +248,7 @@ static Object *new_library(Self *self, void *sel, Object *source, Object *option
 
 static Object *new_function(Self *self, void *sel, Object *name)
 {
-    char wanted[sizeof name->text + sizeof "kernel void ("];
+    char wanted[sizeof "kernel void (" + strlen(name->text)];
     (void)sel;
     snprintf(wanted, sizeof wanted, "kernel void %s(", name->text);
     if (!strstr(self->text, wanted))

@@ -225,6 +225,19 @@ static void test_call(void **state)
     assert_string_equal(outcome(&job), "right, 500000 ns, timed 500000 ns, copy 73 ns");
 }
 
+/* Generated sources are long: the kernel is found behind as much text as there is. */
+static void test_long_source(void **state)
+{
+    enum { LONG = 100000 };
+    const Fixture *fixture = *state;
+    char *comment = arena_alloc(fixture->arena, LONG + 1, 1);
+    memset(comment, '/', LONG);
+    comment[LONG] = '\0';
+    const char *source = arena_printf(fixture->arena, "%s\n%s", comment, fixture->source);
+    const Job job = {.fixture = fixture, .geometry = {PATH_WARPS, 64, 0}, .source = source};
+    assert_says(outcome(&job), "right");
+}
+
 static void test_geometry(void **state)
 {
     const Fixture *fixture = *state;
@@ -251,6 +264,8 @@ static void test_failures(void **state)
     const Fixture *fixture = *state;
     Job job = {.fixture = fixture, .chooses = true, .kernel = "row"};
     assert_says(outcome(&job), "the source has no kernel 'row'");
+    job.kernel = "rows_warp_that_is_not_there"; /* though another begins as it does */
+    assert_says(outcome(&job), "the source has no kernel 'rows_warp_that_is_not_there'");
     job.kernel = NULL;
     setenv("FAKE_METAL", "error", 1);
     assert_says(outcome(&job), "rows_warp: Caused GPU Address Fault Error (made up)");
@@ -369,6 +384,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_examine, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_elsewhere, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_call, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_long_source, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_geometry, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failures, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_compiles_for_mac, set_up, tear_down),
