@@ -38,6 +38,16 @@ static const char *look_up_all(Arena *arena, CudaApi *api)
     return why;
 }
 
+/* What else the driver does as it likes: PTX that it compiled before comes from a cache in the home folder,
+ * and modules are loaded when their kernels are first launched (the default since CUDA 12.2). Then load_ns
+ * would depend on what ran before, and the first call would pay for loading. Read once, by cuInit; who has
+ * set them otherwise gets that. */
+static void make_loading_plain(void)
+{
+    setenv("CUDA_CACHE_DISABLE", "1", 0);
+    setenv("CUDA_MODULE_LOADING", "EAGER", 0);
+}
+
 const char *cuda_api_load(Arena *arena, CudaApi *api)
 {
     const char *why = NULL;
@@ -46,6 +56,7 @@ const char *cuda_api_load(Arena *arena, CudaApi *api)
         why = look_up_all(arena, api);
     if (why)
         return why;
+    make_loading_plain();
     const CUresult result = api->init(0);
     if (result == CUDA_ERROR_NO_DEVICE)
         return "skipped: the CUDA driver finds no GPU";

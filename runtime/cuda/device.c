@@ -20,13 +20,18 @@ double cuda_now_ns(void)
 
 /* ---- errors ---- */
 
-/* Illegal address, time-out of the display's watchdog, context destroyed, assert, and 714 to 719 (stack,
- * instruction, alignment, address space, program counter, launch): "the process must be terminated and
- * relaunched", says the manual. */
+/* After these the process must end, says the manual, for every further call gives the same error: what cannot
+ * be corrected in memory or on NVLink, what was contained; an illegal address, the display's watchdog, a
+ * context destroyed, an assert; stack, instruction, alignment, address space, program counter, launch; tensor
+ * memory. */
 static bool ends_context(CUresult result)
 {
-    return result == CUDA_ERROR_ILLEGAL_ADDRESS || result == 702 || result == 709 || result == 710 ||
-           (result >= 714 && result <= 719);
+    static const CUresult fatal[] = {
+        214, 220, 226, CUDA_ERROR_ILLEGAL_ADDRESS, 702, 709, 710, 714, 715, 716, 717, 718, 719, 721};
+    for (size_t i = 0; i < sizeof fatal / sizeof *fatal; i++)
+        if (result == fatal[i])
+            return true;
+    return false;
 }
 
 const char *cuda_check(Arena *arena, CudaDevice *device, CUresult result, const char *format, ...)
@@ -221,6 +226,25 @@ static CUresult load_with_log(const CudaDevice *device, const char *ptx, CUmodul
     return device->api.module_load_data_ex(module, ptx, 2, option, value);
 }
 
+/* What a module that is not loaded says of this machine, or of the PTX. */
+static const char *load_failure(Arena *arena, CUresult result, CudaNeeds needs)
+{
+    switch (result) {
+    case CUDA_ERROR_UNSUPPORTED_PTX_VERSION:
+    case CUDA_ERROR_NO_BINARY_FOR_GPU:
+        return arena_printf(
+            arena, "skipped: this driver or device is too old for PTX %d.%d for sm_%d; update the driver",
+            needs.isa_major, needs.isa_minor, needs.sm);
+    case CUDA_ERROR_JIT_COMPILER_NOT_FOUND:
+        return "skipped: the driver has no compiler of PTX here; install the rest of it "
+               "(libnvidia-ptxjitcompiler.so.1; in a container, the driver capability 'compute')";
+    case CUDA_ERROR_JIT_COMPILATION_DISABLED:
+        return "skipped: compiling PTX is switched off; unset CUDA_DISABLE_PTX_JIT";
+    default:
+        return "the driver does not take the PTX";
+    }
+}
+
 const char *cuda_module_load(Arena *arena, CudaDevice *device, const char *ptx, CUmodule *module)
 {
     const CudaInfo *info = &device->info;
@@ -232,11 +256,6 @@ const char *cuda_module_load(Arena *arena, CudaDevice *device, const char *ptx, 
         return why;
     char *log = arena_alloc(arena, LOG_BYTES, 1);
     const CUresult result = load_with_log(device, ptx, module, log);
-    if (result == CUDA_ERROR_UNSUPPORTED_PTX_VERSION || result == CUDA_ERROR_NO_BINARY_FOR_GPU)
-        return cuda_check(
-            arena, device, result,
-            "skipped: this driver or device is too old for PTX %d.%d for sm_%d; update the driver",
-            needs.isa_major, needs.isa_minor, needs.sm);
-    why = cuda_check(arena, device, result, "the driver does not take the PTX");
+    why = cuda_check(arena, device, result, "%s", load_failure(arena, result, needs));
     return why && *log ? arena_printf(arena, "%s\n%s", why, log) : why;
 }

@@ -256,6 +256,10 @@ static void test_examine_refuses(void **state)
          "refused: the driver does not take the PTX: CUDA_ERROR_INVALID_PTX (218): a PTX JIT compilation "
          "failed\nptxas application ptx input, line 7; fatal : made up"},
         {"unsupported", "skipped: this driver or device is too old for PTX 6.0 for sm_50"},
+        {"no-jit", "skipped: the driver has no compiler of PTX here; install the rest of it "
+                   "(libnvidia-ptxjitcompiler.so.1; in a container, the driver capability 'compute'): "
+                   "CUDA_ERROR_JIT_COMPILER_NOT_FOUND (221)"},
+        {"jit-off", "skipped: compiling PTX is switched off; unset CUDA_DISABLE_PTX_JIT: CUDA_ERROR_JIT_"},
         {"no-launch", "refused: launching the probe: CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES (701)"},
     };
     const Fixture *fixture = *state;
@@ -629,6 +633,43 @@ static void test_times(void **state)
     buffer_destroy(&text);
 }
 
+/* More calls than a stream holds: asking for the last ones waits for the device, which is not what asking
+ * costs. */
+static void time_many(void *context, FILE *out)
+{
+    enum { MANY = 1200 };
+    const Job *job = context;
+    Arena *arena = job->fixture->arena;
+    const char *why = NULL;
+    DeviceSpan span = {0};
+    CudaDevice *device = cuda_open(arena, &why);
+    const CallData call = make_call(arena, job->rows, job->cols);
+    CudaKernel *kernel =
+        cuda_kernel_open(arena, device, job->fixture->ptx, &job->fixture->launch, &op, ROWS_AXIS, &why);
+    CudaSets *sets = cuda_sets_create(arena, device, &op, &call, 1, &why);
+    CudaTimer *timer = cuda_timer_create(arena, device, kernel, sets, &call, job->geometry, &why);
+    why = cuda_timer_run(arena, timer, MANY, &span);
+    cuda_timer_destroy(timer);
+    cuda_sets_destroy(sets);
+    cuda_kernel_close(kernel);
+    cuda_close(device);
+    if (why)
+        fprintf(out, "%s", why);
+    else
+        fprintf(out, "%s", span.launch_ns < 0.5 * span.whole_ns / MANY ? "apart" : "waited for the device");
+}
+
+static void test_full_queue(void **state)
+{
+    const Fixture *fixture = *state;
+    const Job job = {.fixture = fixture, .rows = 1, .cols = 1, .geometry = {PATH_ROWS, 32, 0}};
+    Buffer text = {0};
+    setenv("FAKE_CUDA", "full-queue", 1);
+    assert_null(child_run(fixture->arena, (ChildLimits){120, 0}, time_many, (void *)&job, &text));
+    assert_string_equal(buffer_string(&text), "apart");
+    buffer_destroy(&text);
+}
+
 /* ---- NVIDIA's own assembler, where it is ---- */
 
 static void test_ptxas(void **state)
@@ -674,6 +715,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_text_that_does_not_compile, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_endless_kernel, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_times, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_full_queue, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ptxas, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

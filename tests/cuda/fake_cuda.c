@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     SUCCESS = 0,
@@ -22,7 +23,9 @@ enum {
     OUT_OF_MEMORY = 2,
     NO_DEVICE = 100,
     INVALID_PTX = 218,
+    NO_JIT = 221,
     UNSUPPORTED_PTX = 222,
+    JIT_OFF = 223,
     NOT_FOUND = 500,
     NOT_READY = 600,
     ILLEGAL_ADDRESS = 700,
@@ -32,10 +35,10 @@ enum {
     ARGUMENT_LIMIT = 64
 };
 
-static const char *const flaws[] = {"crash",       "no-gpu",    "no-start",  "old",      "older-device",
-                                    "warp64",      "flush",     "contract",  "division", "jit",
-                                    "unsupported", "no-memory", "no-launch", "hang",     "few-threads",
-                                    "no-double",   NULL};
+static const char *const flaws[] = {"crash",       "no-gpu",    "no-start",  "old",        "older-device",
+                                    "warp64",      "flush",     "contract",  "division",   "jit",
+                                    "unsupported", "no-memory", "no-launch", "hang",       "few-threads",
+                                    "no-double",   "no-jit",    "jit-off",   "full-queue", NULL};
 
 typedef enum Kind { FREE, STREAM, EVENT, MODULE, FUNCTION } Kind;
 
@@ -54,6 +57,7 @@ static struct {
     Thing thing[THINGS];
     FakeMemory memory;
     unsigned long long clock;
+    int asked; /* launches and copies since an event was last seen to have happened */
     bool hung;
     int sticky; /* an error that ended the context */
 } fake;
@@ -126,6 +130,8 @@ int cuInit(unsigned flags)
         raise(SIGSEGV);
     if (flags)
         misuse("cuInit with flags");
+    if (!getenv("CUDA_CACHE_DISABLE") || !getenv("CUDA_MODULE_LOADING"))
+        misuse("cuInit with a cache of modules, or kernels loaded at their first launch");
     if (has_flaw("no-gpu"))
         return NO_DEVICE;
     if (has_flaw("no-start"))
@@ -265,6 +271,8 @@ static const struct {
     {INVALID_PTX, "CUDA_ERROR_INVALID_PTX", "a PTX JIT compilation failed"},
     {UNSUPPORTED_PTX, "CUDA_ERROR_UNSUPPORTED_PTX_VERSION",
      "the provided PTX was compiled with an unsupported toolchain."},
+    {NO_JIT, "CUDA_ERROR_JIT_COMPILER_NOT_FOUND", "PTX JIT compiler library not found"},
+    {JIT_OFF, "CUDA_ERROR_JIT_COMPILATION_DISABLED", "PTX JIT compilation was disabled"},
     {NOT_FOUND, "CUDA_ERROR_NOT_FOUND", "named symbol not found"},
     {NOT_READY, "CUDA_ERROR_NOT_READY", "device not ready"},
     {ILLEGAL_ADDRESS, "CUDA_ERROR_ILLEGAL_ADDRESS", "an illegal memory access was encountered"},
@@ -357,6 +365,14 @@ int cuMemsetD32_v2(unsigned long long to, unsigned value, size_t count)
     return fake.sticky;
 }
 
+/* A queue that is full takes no launch before another is done. */
+static void join_queue(void)
+{
+    enum { QUEUE = 1000, MICROSECONDS = 2000 };
+    if (++fake.asked > QUEUE && has_flaw("full-queue"))
+        usleep(MICROSECONDS);
+}
+
 /* ---- streams and events ---- */
 
 int cuStreamCreate(void **stream, unsigned flags)
@@ -404,6 +420,7 @@ int cuEventQuery(void *event)
     const Thing *thing = need(event, EVENT, "cuEventQuery");
     if (!thing->recorded)
         misuse("cuEventQuery of an event that was never recorded");
+    fake.asked = 0;
     return fake.sticky ? fake.sticky : thing->never ? NOT_READY : SUCCESS;
 }
 
@@ -451,6 +468,10 @@ int cuModuleLoadDataEx(void **module, const void *image, unsigned count, int *op
     dump(image);
     if (has_flaw("unsupported"))
         return UNSUPPORTED_PTX;
+    if (has_flaw("no-jit"))
+        return NO_JIT;
+    if (has_flaw("jit-off"))
+        return JIT_OFF;
     PtxText *text = has_flaw("jit") ? NULL : ptx_text_read(image, why, sizeof why);
     if (!text) {
         write_log(count, option, value, *why ? why : "ptxas application ptx input, line 7; fatal : made up");
@@ -557,6 +578,7 @@ int cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsigned gr
         return OUT_OF_RESOURCES;
     if (fake.sticky)
         return fake.sticky;
+    join_queue();
     const int parameters = ptx_entry_parameters(thing->entry);
     if (parameters > ARGUMENT_LIMIT)
         misuse("kernel %s has %d parameters", ptx_entry_name(thing->entry), parameters);
