@@ -119,18 +119,25 @@ char *arena_copy_bytes(Arena *arena, const char *text, size_t size)
     return copy;
 }
 
-char *arena_printf(Arena *arena, const char *format, ...)
+char *arena_vprintf(Arena *arena, const char *format, va_list arguments)
 {
-    va_list arguments, again;
-    va_start(arguments, format);
+    va_list again;
     va_copy(again, arguments);
     const int size = vsnprintf(NULL, 0, format, arguments);
-    va_end(arguments);
     if (size < 0) { /* only above INT_MAX characters */
         arena_out_of_memory();
     }
     char *text = arena_alloc(arena, (size_t)size + 1, 1);
     vsnprintf(text, (size_t)size + 1, format, again);
     va_end(again);
+    return text;
+}
+
+char *arena_printf(Arena *arena, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = arena_vprintf(arena, format, arguments);
+    va_end(arguments);
     return text;
 }

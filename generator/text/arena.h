@@ -22,6 +22,8 @@ void *arena_alloc(Arena *arena, size_t count, size_t size);
 char *arena_copy(Arena *arena, const char *text);                    /* a copy of a C string */
 char *arena_copy_bytes(Arena *arena, const char *text, size_t size); /* NUL added */
 char *arena_printf(Arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+char *arena_vprintf(Arena *arena, const char *format, va_list arguments)
+    __attribute__((format(printf, 2, 0)));
 
 /* The one out-of-memory message; does not return (exit status 1). */
 _Noreturn void arena_out_of_memory(void);

@@ -40,9 +40,8 @@ const char *cuda_check(Arena *arena, CudaDevice *device, CUresult result, const 
         return NULL;
     device->lost |= ends_context(result);
     va_list arguments;
-    char what[512];
     va_start(arguments, format);
-    vsnprintf(what, sizeof what, format, arguments);
+    const char *what = arena_vprintf(arena, format, arguments);
     va_end(arguments);
     return arena_printf(arena, "%s: %s", what, cuda_api_error(arena, &device->api, result));
 }

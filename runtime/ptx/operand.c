@@ -17,15 +17,10 @@ void ptx_reject(PtxTranslator *t, const char *format, ...)
     }
     va_list arguments;
     va_start(arguments, format);
-    char *what = NULL;
-    const int size = vasprintf(&what, format, arguments);
+    const char *what = arena_vprintf(t->reasons->arena, format, arguments);
     va_end(arguments);
-    if (size < 0) {
-        arena_out_of_memory();
-    }
     ptx_refuse(t->reasons, t->line, "'%s': %s", t->instruction ? t->instruction->opcode : "declaration",
                what);
-    free(what);
     t->refused = true;
 }
 

@@ -31,16 +31,11 @@ void ptx_refuse(PtxReasons *reasons, int line, const char *format, ...)
     Buffer text = {0};
     va_list arguments;
     va_start(arguments, format);
-    char *what = NULL;
-    const int size = vasprintf(&what, format, arguments);
+    const char *what = arena_vprintf(reasons->arena, format, arguments);
     va_end(arguments);
-    if (size < 0) {
-        arena_out_of_memory();
-    }
     buffer_printf(&text, "%s%s%s:%d: error: %s", reasons->text ? reasons->text : "",
                   reasons->text ? "\n" : "", reasons->path, line, what);
     reasons->text = arena_copy(reasons->arena, buffer_string(&text));
-    free(what);
     buffer_destroy(&text);
 }
 
@@ -54,14 +49,9 @@ static void fail(Parser *parser, const char *format, ...)
     }
     va_list arguments;
     va_start(arguments, format);
-    char *what = NULL;
-    const int size = vasprintf(&what, format, arguments);
+    const char *what = arena_vprintf(parser->reasons->arena, format, arguments);
     va_end(arguments);
-    if (size < 0) {
-        arena_out_of_memory();
-    }
     ptx_refuse(parser->reasons, parser->token.line, "%s", what);
-    free(what);
     parser->failed = true;
     parser->lexer.at = parser->lexer.end;
     parser->token = (PtxToken){.kind = PTX_TOKEN_END, .line = parser->token.line};
