@@ -1,6 +1,7 @@
 /* launch.c: entry points from the manifest, and the launches of one call. */
 #include "device/launch.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -214,6 +215,7 @@ Geometry launch_choose(const Launch *launch, LaunchWork work, int processors, un
 
 const char *launch_refuses(Arena *arena, const Launch *launch, Geometry geometry, unsigned block_limit)
 {
+    assert(geometry.path < PATHS);
     if (!launch_has_path(launch, geometry.path))
         return arena_printf(arena, "this kernel has no entry point for the path '%s'",
                             launch_path_name[geometry.path]);
