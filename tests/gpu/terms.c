@@ -36,7 +36,7 @@ static InputKind kind_at(int number)
 static bool is_reduced(const Operator *op, int dim)
 {
     for (int i = 0; i < op->nodes; i++) {
-        if (op->node[i]->kind == EXPR_REDUCE && op->node[i]->index == dim) {
+        if (op->node[i]->kind == EXPR_REDUCE && (expr_reduced_dims(op->node[i]) >> dim & 1) != 0) {
             return true;
         }
     }
@@ -62,6 +62,9 @@ static TrialList trials_for(const Operator *op)
     static const size_t larger[] = {95, 96, 97, 100, 127, 129, 200, 257, 1000, 1025, 2600};
     static TrialList list;
     list.count = 0;
+    assert_true(
+        is_reduced(op, op->dims - 1)); /* as in every shipped operator: else `columns` would be rows */
+    assert_false(is_reduced(op, 0));
     for (size_t columns = 0; columns <= 66; columns++) {
         add_trial(&list, op, columns % 3 == 1 ? 1 : 5, columns);
     }
