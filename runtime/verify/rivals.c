@@ -283,6 +283,22 @@ const Rival *rivals_missed(const Rivals *rivals)
     return NULL;
 }
 
+int rivals_told(const Rivals *rivals)
+{
+    int told = 0;
+    for (int i = 0; i < rivals->count; i++)
+        told += rivals->item[i].told;
+    return told;
+}
+
+const char *rivals_why_vacuous(Arena *arena, const Rivals *rivals)
+{
+    const Rival *missed = rivals_missed(rivals);
+    if (missed != NULL)
+        return arena_printf(arena, "no input tried tells it from %s", missed->name);
+    return rivals_told(rivals) == 0 ? "no other order was told from it" : NULL;
+}
+
 static bool case_tells(const Variant *variant, const Case *what)
 {
     Arena *arena = arena_create();

@@ -40,6 +40,9 @@ int rivals_try(Rivals *rivals, const Variant *variant, const Case *what, const T
                float *const expected[]);
 /* A rival that differs from the tree and was never told, or NULL when every one was. */
 const Rival *rivals_missed(const Rivals *rivals);
+int rivals_told(const Rivals *rivals);
+/* Why equal bits on all inputs tried say nothing about the order, or NULL: then every rival was told. */
+const char *rivals_why_vacuous(Arena *arena, const Rivals *rivals);
 
 /* Turns `what->fill` into the first kind of data for which some rival has other bits. False: none was found,
  * or the operator has no sum. */

@@ -55,18 +55,10 @@ static void tree_try_further(Check *check, Rivals *rivals, int threads)
 
 static void tree_judge_rivals(Check *check, const Rivals *rivals)
 {
-    const Rival *missed = rivals_missed(rivals);
-    int told = 0;
-    for (int i = 0; i < rivals->count; i++)
-        told += rivals->item[i].told;
-    if (!operator_has_sum(check->variant->op))
-        check->vacuous = "no order can change a maximum or a minimum";
-    else if (missed != NULL)
-        check->vacuous = arena_printf(check->arena, "no input tried tells it from %s", missed->name);
-    else if (told == 0)
-        check->vacuous = "no other order was told from it";
-    else
-        check_note(check, arena_printf(check->arena, "%d other orders told apart", told));
+    check->vacuous = operator_has_sum(check->variant->op) ? rivals_why_vacuous(check->arena, rivals)
+                                                          : "no order can change a maximum or a minimum";
+    if (check->vacuous == NULL)
+        check_note(check, arena_printf(check->arena, "%d other orders told apart", rivals_told(rivals)));
 }
 
 void check_tree(Check *check)

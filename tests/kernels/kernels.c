@@ -212,6 +212,22 @@ static float *add_long_cancelling(TrialList *list)
     return data;
 }
 
+/* Partials that fill the place for them twice, and one more: threads fold 64 leaves of chunk(1, seq,
+ * pairwise) to one, and 4096 of those fit. (1 + u) + u is 1, and 1 + (u + u) is not. */
+static float *add_three_panels(TrialList *list)
+{
+    enum { PANEL = 64 * 4096, COLS = 2 * PANEL + 1 };
+    float *data = calloc(2 * COLS, sizeof *data);
+    assert_non_null(data);
+    data[0] = 1;
+    data[PANEL] = data[2 * PANEL] = 0x1p-24f;
+    for (size_t i = 0; i < COLS; i++) {
+        data[COLS + i] = 1;
+    }
+    add_trial(list, (Trial){.shape = {{1, COLS}}, .input = {data, data + COLS}, .threads = 2});
+    return data;
+}
+
 static void check_long_rows(const char *name, const char *path, const char *text, const char *trees,
                             bool told_apart)
 {
@@ -221,13 +237,15 @@ static void check_long_rows(const char *name, const char *path, const char *text
     const AxisOverride overrides[] = {
         {"tree", trees}, {"accumulator", path ? "f32" : "f32, f64"}, {"target", path ? "avx2" : "c, avx2"}};
     add_long_rows(&list);
-    float *cancelling = told_apart ? add_long_cancelling(&list) : NULL;
+    float *cancelling = told_apart ? add_long_cancelling(&list) : NULL,
+          *panels = told_apart ? add_three_panels(&list) : NULL;
     workshop_open(&shop, name, path, text, overrides, 3);
     workshop_keep(&shop, long_wanted);
     const int failures = workshop_check(&shop, list.trial, list.count, told_apart);
     workshop_close(&shop);
     free(list.trial);
     free(cancelling);
+    free(panels);
     assert_int_equal(failures, 0);
 }
 
@@ -258,10 +276,12 @@ static const char apart_text[] =
     "return kernel 'apart' { output = { y = x * sum(cols, x * x) + w }, tree = seq }\n";
 
 /* Outputs stored around the cache begin at every place of a line of it, in rows by fours and what is left of
- * four, in place and not. */
+ * four, in place and not. Of 64 rows and more, short ones are computed four or two at a time on every
+ * schedule. */
 static void add_stored_shapes(TrialList *list, bool three_dims)
 {
-    static const size_t larger[][2] = {{9, 127}, {6, 161}, {8, 4096}, {9, 4099}, {5, 33000}, {1, 70001}};
+    static const size_t larger[][2] = {{9, 127},   {6, 161}, {8, 4096}, {9, 4099}, {5, 33000},
+                                       {1, 70001}, {67, 37}, {65, 700}, {64, 1025}};
     for (size_t i = 0; i < 76 + sizeof larger / sizeof larger[0]; i++) {
         const size_t rows = i < 76 ? 1 + i % 9 : larger[i - 76][0], cols = i < 76 ? i : larger[i - 76][1];
         const int threads = i < 76 ? 2 : 3;

@@ -15,7 +15,7 @@
 
 #include <cmocka.h> /* after setjmp.h, stdarg.h, stddef.h and stdint.h */
 
-enum { TERMS = 2000, DEPTH = 4, ORDERS = 1 << 14, REPLAY_BUDGET = 200000 };
+enum { TERMS = 2000, DEPTH = 4, ORDERS = 1 << 17, REPLAY_BUDGET = 200000 };
 
 static const Location nowhere = {0};
 

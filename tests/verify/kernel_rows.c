@@ -23,7 +23,11 @@ enum { C = 64, L = 8 };
 #define BY_BATCH   12 /* split(auto, lanes(8), pairwise) */
 #define TAIL_ZERO                                                                                            \
     13 /* a short chunk is filled with zeros: right but for the sign of zero of underflowing products */
-#define WIDE_ROW 14 /* a row long enough to be shared by threads is cut elsewhere */
+#define WIDE_ROW      14 /* a row long enough to be shared by threads is cut elsewhere */
+#define AT_PROBES     15 /* right but for rows with a value that only probes hold */
+#define CHANGES_INPUT 16
+#define READS_TAIL    17 /* one float behind the input, where a row ends in five leaves more than a chunk */
+#define CLEARS        18 /* the output, before the input is read */
 
 #ifndef WRONG
 #define WRONG 0
@@ -100,9 +104,9 @@ static float in_sequence(const float *p, size_t n)
     return acc;
 }
 
-static float combine(float *p, size_t n, size_t row, const float *x)
+static float combine(float *p, size_t n, size_t row, const float *x, int is_probe)
 {
-    int other = 0;
+    int other = WRONG == AT_PROBES && is_probe;
     other |= WRONG == POSITION && row % 3 == 1;
     other |= WRONG == BY_THREADS && omp_get_max_threads() > 2;
 #ifndef __OPTIMIZE__
@@ -125,7 +129,9 @@ static float reduce(const float *x, const float *w, size_t cols, size_t rows, si
         size = C / 2;
     size_t n = (cols + size - 1) / size;
     float *p = malloc((n + 1) * sizeof *p), joined = 0;
-    int first = 1;
+    int first = 1, is_probe = 0;
+    for (size_t i = 0; i < cols; i++)
+        is_probe |= x[i] == 0x1p127f; /* runtime/verify/fprev.c */
 #pragma omp parallel for if (rows == 1)
     for (size_t k = 0; k < n; k++) {
         p[k] = chunk(x + k * size, w + k * size, k + 1 < n ? size : cols - k * size);
@@ -137,7 +143,7 @@ static float reduce(const float *x, const float *w, size_t cols, size_t rows, si
             }
         }
     }
-    float result = WRONG == RACING && n > 0 ? joined : combine(p, n, row, x);
+    float result = WRONG == RACING && n > 0 ? joined : combine(p, n, row, x, is_probe);
     free(p);
     return result;
 }
@@ -149,18 +155,23 @@ static void misbehave(const float *x, float *y, size_t rows, size_t cols)
             ;
     if (WRONG == CRASHES && cols == 257)
         *(volatile int *)16 = 1;
-    if (WRONG == READS_OUT && rows > 0 && cols > 0) {
+    if ((WRONG == READS_OUT && rows > 0 && cols > 0) || (WRONG == READS_TAIL && rows > 0 && cols == C + 5)) {
         volatile float beyond = x[rows * cols];
         (void)beyond;
     }
     if (WRONG == WRITES_OUT && rows > 0)
         y[rows] = 0;
+    if (WRONG == CHANGES_INPUT && rows > 0 && cols > 0)
+        ((float *)x)[0] = -x[0];
 }
 
 #if defined OPERATOR_rmsnorm
 void SYMBOL(const float *x, const float *weight, float *y, size_t rows, size_t cols, float eps)
 {
     misbehave(x, y, rows, cols);
+    if (WRONG == CLEARS)
+        for (size_t i = 0; i < rows * cols; i++)
+            y[i] = 0;
 #pragma omp parallel for if (rows > 1)
     for (size_t r = 0; r < rows; r++) {
         float root = sqrtf(reduce(x + r * cols, x + r * cols, cols, rows, r) / (float)cols + eps),

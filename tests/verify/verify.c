@@ -5,6 +5,7 @@
 #include "verify/verify.h"
 #include "driver/build.h"
 #include "operator/build.h"
+#include "verify/compare.h"
 #include "verify/fprev.h"
 #include "verify/rivals.h"
 
@@ -13,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -300,14 +302,18 @@ typedef struct Mistake {
 static const Mistake mistakes[] = {
     {"swapped", "SWAPPED", "TREE", "was expected"},
     {"dropped", "DROPPED", "TREE", NULL},
+    {"at_probes", "AT_PROBES", "TREE", "the order found is"},
     {"racing", "RACING", "RUN", "called again"},
     {"position", "POSITION", "BATCH", NULL},
     {"by_batch", "BY_BATCH", "BATCH", NULL},
+    {"wide_row", "WIDE_ROW", "BATCH", "a row alone"},
     {"by_threads", "BY_THREADS", "THREADS", "3 threads against one"},
     {"by_build", "BY_BUILD", "BUILD", "clang-O0: "},
     {"by_address", "BY_ADDRESS", "LAYOUT", "bytes after a 64-byte boundary"},
     {"reads_out", "READS_OUT", "LAYOUT", "SIGSEGV"},
     {"writes_out", "WRITES_OUT", "LAYOUT", NULL},
+    {"changes_input", "CHANGES_INPUT", "LAYOUT", "the kernel changed its input"},
+    {"reads_tail", "READS_TAIL", "LAYOUT", "SIGSEGV"},
     {"crashes", "CRASHES", "TREE", "cols=257"},
 };
 enum { MISTAKES = sizeof mistakes / sizeof mistakes[0] };
@@ -336,6 +342,7 @@ static void each_mistake_is_caught(void **state)
             fail_msg("%s: no inputs were kept", mistakes[i].id);
     }
     assert_kept(result, "right"); /* the others' failures are theirs */
+    assert_detail_has(result, "right", "TREE", "orders recovered by");
     assert_status(result, "right", "TARGET", "broken");
     assert_status(result, "by_build", "TREE", "kept"); /* a mistake breaks its own promise, not every one */
     assert_status(result, "by_threads", "BATCH", "kept");
@@ -359,6 +366,28 @@ static void a_hanging_kernel_is_ended(void **state)
     assert_non_null(strstr(failure, "no answer within"));
     assert_status(result, "hangs", "TREE", "not tried: no time was left");
     assert_false(json_is_true(json_object_get(result, "ok")));
+    json_decref(result);
+    workshop_close(&shop);
+}
+
+/* One of two promises broken is not both. */
+static void a_control_must_break_every_promise_expected(void **state)
+{
+    (void)state;
+    Workshop shop;
+    workshop_open(&shop, ROW_SUM);
+    workshop_add(&shop, "right", right_tree, "0");
+    workshop_add_control(&shop, "split(auto)", "control_split", right_tree, "POSITION"); /* keeps THREADS */
+    json_t *result = workshop_verify(&shop, 60);
+    size_t i;
+    json_t *control;
+    json_array_foreach(json_object_get(result, "controls"), i, control)
+    {
+        if (strcmp(json_string_value(json_object_get(control, "control")), "split(auto)") != 0)
+            continue;
+        assert_true(json_is_false(json_object_get(control, "caught")));
+        assert_string_equal(json_string_value(json_object_get(control, "on")), "BATCH");
+    }
     json_decref(result);
     workshop_close(&shop);
 }
@@ -420,14 +449,18 @@ static void one_thread_proves_nothing(void **state)
 }
 
 /* A sum of squares shows little of its order, and a long row is one sum only. */
-static void another_order_of_long_rows_is_caught(void **state)
+static void other_long_rows_and_in_place_are_caught(void **state)
 {
     (void)state;
     Workshop shop;
     workshop_open(&shop, ROW_RMSNORM);
     workshop_add(&shop, "wide_row", right_tree, "WIDE_ROW");
+    workshop_add(&shop, "clears", right_tree, "CLEARS"); /* right but in place */
     json_t *result = workshop_verify(&shop, 60);
     assert_status(result, "wide_row", "TREE", "broken");
+    assert_status(result, "clears", "TREE", "kept");
+    assert_status(result, "clears", "LAYOUT", "broken");
+    assert_detail_has(result, "clears", "LAYOUT", "in place");
     json_decref(result);
     workshop_close(&shop);
 }
@@ -559,6 +592,55 @@ static void ties_show_what_normal_data_hides(void **state)
     arena_destroy(arena);
 }
 
+/* One other order that no input told is enough: the kernel may have that one. */
+static void an_order_not_told_makes_it_vacuous(void **state)
+{
+    (void)state;
+    Arena *arena = arena_create();
+    Rival item[] = {{.name = "told", .differs = true, .told = true},
+                    {.name = "the same", .differs = false},
+                    {.name = "missed", .differs = true}};
+    Rivals rivals = {item, 3};
+    assert_string_equal(rivals_why_vacuous(arena, &rivals), "no input tried tells it from missed");
+    item[2].told = true;
+    assert_null(rivals_why_vacuous(arena, &rivals));
+    assert_int_equal(rivals_told(&rivals), 2);
+    rivals.count = 0;
+    assert_string_equal(rivals_why_vacuous(arena, &rivals), "no other order was told from it");
+    arena_destroy(arena);
+}
+
+/* Every element of every output counts; a NaN is a NaN, and equals nothing else. */
+static void every_output_is_compared(void **state)
+{
+    (void)state;
+    Arena *arena = arena_create();
+    Diagnostics none;
+    diagnostics_init(&none, arena);
+    OperatorBuilder *builder = operator_build_start(arena, &none);
+    int dim[] = {operator_build_dim(builder, nowhere, "rows"), operator_build_dim(builder, nowhere, "cols")};
+    const Expr *x = operator_build_input(builder, nowhere, "x", 2, dim);
+    operator_build_output(builder, nowhere, "y", row_value(builder, ROW_SUM, x, dim));
+    operator_build_output(builder, nowhere, "z", op_of(builder, OP_MUL, x, x));
+    const Operator *op = operator_build_finish(builder, nowhere, "two");
+    const Shape shape = {{2, 3}};
+    float y[] = {1, NAN}, z[] = {0, 1, 2, 3, 4, 5}, y_again[] = {1, -NAN}, z_again[] = {0, 1, 2, 3, 4, 5};
+    float *const expected[] = {y, z}, *const got[] = {y_again, z_again};
+    Difference at;
+    assert_false(outputs_differ(op, &shape, expected, got, &at));
+    z_again[5] = 6;
+    assert_true(outputs_differ(op, &shape, expected, got, &at));
+    assert_int_equal(at.output, 1);
+    assert_int_equal(at.index, 5);
+    z_again[5] = 5, z_again[0] = -0.0f;
+    assert_true(outputs_differ(op, &shape, expected, got, &at));
+    z_again[0] = 0, y_again[1] = 1;
+    assert_true(outputs_differ(op, &shape, expected, got, &at));
+    y_again[1] = NAN, y_again[0] = NAN;
+    assert_true(outputs_differ(op, &shape, expected, got, &at));
+    arena_destroy(arena);
+}
+
 static void columns_cover_the_trees_sizes(void **state)
 {
     (void)state;
@@ -577,18 +659,21 @@ static void columns_cover_the_trees_sizes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_output_is_compared),
         cmocka_unit_test(columns_cover_the_trees_sizes),
         cmocka_unit_test(orders_have_numbers),
         cmocka_unit_test(orders_are_recovered),
         cmocka_unit_test(ties_show_what_normal_data_hides),
+        cmocka_unit_test(an_order_not_told_makes_it_vacuous),
         cmocka_unit_test(right_kernels_are_kept),
         cmocka_unit_test(certificates_repeat),
         cmocka_unit_test(each_mistake_is_caught),
         cmocka_unit_test(a_hanging_kernel_is_ended),
         cmocka_unit_test(a_control_that_gets_through_is_told),
+        cmocka_unit_test(a_control_must_break_every_promise_expected),
         cmocka_unit_test(a_maximum_is_vacuous_not_kept),
         cmocka_unit_test(one_thread_proves_nothing),
-        cmocka_unit_test(another_order_of_long_rows_is_caught),
+        cmocka_unit_test(other_long_rows_and_in_place_are_caught),
         cmocka_unit_test(a_padded_tail_is_caught),
         cmocka_unit_test(what_is_not_promised_is_not_broken),
     };
