@@ -6,6 +6,7 @@
 #include "emit/page_data.h"
 
 #include <stdio.h>
+#include <string.h>
 
 typedef struct Group {
     int index, first, lanes; /* lanes first .. first + lanes - 1 */
@@ -102,6 +103,66 @@ static json_t *keep_function(Speller *speller, const PlanReduction *reduction, c
     return record;
 }
 
+enum {
+    KEEP_BLOCK = 16
+}; /* binary32 elements: a line of the cache; two lines need more registers than there are */
+
+/* An input of this name that has other values in the next row. */
+static bool goes_on(Speller *speller, const char *name)
+{
+    const Operator *op = speller->plan->op;
+    for (int i = 0; i < op->inputs; i++)
+        if (op->input[i].rank > 1 && strcmp(name, spell_name(speller, op->input[i].name)) == 0)
+            return true;
+    return false;
+}
+
+/* Reads the same elements of the next row ahead. */
+static json_t *next_row_lines(Speller *speller, const json_t *reads)
+{
+    Arena *arena = speller->arena;
+    json_t *lines = json_array();
+    size_t r;
+    json_t *read;
+    json_array_foreach(reads, r, read)
+    {
+        const char *name = json_string_value(json_object_get(read, "name"));
+        if (goes_on(speller, name))
+            spell_line(lines,
+                       arena_printf(arena, "    %s",
+                                    words_spell(arena, speller->vector, "prefetch_soon", name,
+                                                "next + s.first + at", NULL)),
+                       0);
+    }
+    return lines;
+}
+
+/* The longest pass computes and hardly reads: time for the next row to come from memory. Measured, softmax
+ * out of cache on two threads (Zen 4, clang 14): 1.2 times as fast; in cache 1 to 2 % faster. */
+static void add_keep_blocks(Speller *speller, json_t *lines, const char *call, const json_t *reads)
+{
+    Arena *arena = speller->arena;
+    json_t *prefetches = next_row_lines(speller, reads);
+    if (json_array_size(prefetches) > 0) {
+        spell_line(lines,
+                   arena_printf(arena,
+                                "const size_t next = row->count <= %d ? row->count : 0; /* a row that stays "
+                                "in cache meanwhile */",
+                                PAGE_STREAMED_ROW),
+                   0);
+        spell_line(lines,
+                   arena_printf(arena, "for (; s.count - at >= %d; at += %d) {", KEEP_BLOCK, KEEP_BLOCK), 0);
+        json_array_extend(lines, prefetches);
+        for (int at = 0; at < KEEP_BLOCK; at += 8)
+            spell_line(lines,
+                       arena_printf(arena, "    %ss.first + at%s);", call,
+                                    at ? arena_printf(arena, " + %d", at) : ""),
+                       0);
+        spell_line(lines, "}", 0);
+    }
+    json_decref(prefetches);
+}
+
 static json_t *keep_lines(Speller *speller, const PlanReduction *reduction, const json_t *reads)
 {
     Arena *arena = speller->arena;
@@ -109,6 +170,7 @@ static json_t *keep_lines(Speller *speller, const PlanReduction *reduction, cons
     const char *name = page_reduction_name(speller, reduction),
                *arguments = page_read_arguments(arena, reads);
     spell_line(lines, "size_t at = 0;", 0);
+    add_keep_blocks(speller, lines, arena_printf(arena, "%s_keep8(%s", name, arguments), reads);
     spell_line(lines, "for (; s.count - at >= 8; at += 8)", 0);
     spell_line(lines, arena_printf(arena, "    %s_keep8(%ss.first + at);", name, arguments), 0);
     spell_line(lines, "if (at < s.count)", 0);

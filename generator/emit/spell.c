@@ -20,7 +20,8 @@ static const char *const generated_names[] = {
     "live",    "memcpy",     "one_row",    "outputs",     "p",        "part",      "parts",
     "r",       "row",        "row_values", "rows_in_all", "s",        "size_t",    "span_of",
     "sqrtf",   "stack",      "step",       "stream",      "uint32_t", "uintptr_t", "wide",
-    "call",    "code",       "comm",       "known",       "words",    NULL};
+    "call",    "code",       "comm",       "known",       "words",    "next",      "block",
+    "from",    "now",        "other",      "levels",      "tile",     NULL};
 
 static bool begins_with_one_of(const char *name, const char *const *prefixes)
 {

@@ -132,18 +132,19 @@ $ else
 static int blocks_run(Call *call, ${signature})
 {
     Block *block = &call->block[0];
+    int code = 0;
     for (size_t at = 0; at == 0 || at < call->rows_in_all; at += call->most) {
         block_take(call, block, at);
 $ for v in levels do
         level${v.index}_rows(call, block, 0, block->rows, ${arguments});
         block_exchange_start(call, block, &level${v.index});
-        const int code${v.index} = exchange_finish(call->ranks);
-        if (code${v.index})
-            return code${v.index};
+        code = exchange_finish(call->ranks);
+        if (code)
+            return code;
 $ end
         outputs_rows(call, block, 0, block->rows, ${arguments});
     }
-    return 0;
+    return code;
 }
 $ end
 

@@ -80,6 +80,7 @@ return {
 
     plus_infinity = "_mm256_set1_ps(INFINITY)",
     minus_infinity = "_mm256_set1_ps(-INFINITY)",
-    -- memory that will be read, though not at once: into the second cache
+    -- memory that will be read: soon, into the first cache, or not at once, into the second
+    prefetch_soon = "_mm_prefetch((const char *)($1 + $2), _MM_HINT_T0);",
     prefetch = "_mm_prefetch((const char *)($1 + $2), _MM_HINT_T1);",
 }
