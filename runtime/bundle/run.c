@@ -5,6 +5,7 @@
 #include "bench/outcome.h"
 #include "bundle/job.h"
 #include "bundle/sums.h"
+#include "report/notes.h"
 #include "text/buffer.h"
 #include "verify/cases.h"
 
@@ -253,31 +254,23 @@ static void compare_large(Run *run, const Bundled *entry, const Geometry *geomet
                                                                       : "broken"));
 }
 
-/* Within a twentieth a clock is steady: NVIDIA's step by 15 MHz. */
-static const char *clock_text(Arena *arena, const json_t *device)
-{
-    const double low = number_of(device, "clock_low_mhz"), high = number_of(device, "clock_high_mhz");
-    return low > 0 && low < 0.95 * high
-               ? arena_printf(arena, "; its clock went from %.0f to %.0f MHz: lock it, or cool it", high, low)
-               : "";
-}
-
 static void say_time(const Run *run, const json_t *row)
 {
     if (!run->out)
         return;
     const json_t *device = json_object_get(row, "device"), *geometry = json_object_get(device, "geometry");
+    const char *clock = notes_clock_text(run->arena, device);
     fprintf(run->out, "%-58s %s", text_of(row, "id"), text_of(row, "status"));
     if (device)
         fprintf(run->out,
                 ": %.1f us, %.0f GB/s, %.3f of copy; %s of %d threads; launch %.1f us%s, first call %.1f us, "
-                "module %.0f ms%s",
+                "module %.0f ms%s%s",
                 1e-3 * number_of(row, "median_ns"), number_of(row, "gbs"), number_of(row, "share_of_copy"),
                 text_of(geometry, "path"), (int)number_of(geometry, "block"),
                 1e-3 * number_of(device, "launch_ns"),
                 json_is_true(json_object_get(device, "launch_bound")) ? " (the device waits for it)" : "",
                 1e-3 * number_of(row, "first_call_ns"), 1e-6 * number_of(device, "load_ns"),
-                clock_text(run->arena, device));
+                clock ? "; " : "", clock ? clock : "");
     fputs("\n", run->out);
     fflush(run->out);
 }

@@ -367,6 +367,8 @@ const char *report_write_html(const char *path, const json_t *manifest, const js
                 notes_trust(arena, &page.facts));
     write_skipped(&page);
     write_notes(&page, "Not timed", "", notes_not_timed(arena, &page.facts));
+    write_notes(&page, "Clocks that fell", "While these were timed; other times of the run may be low, too.",
+                notes_clocks(arena, &page.facts));
     write_machine(&page);
     write_trust(&page);
     write_variants(&page);

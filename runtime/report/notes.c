@@ -66,6 +66,37 @@ Notes notes_not_timed(Arena *arena, const Facts *facts)
     return notes;
 }
 
+/* ---- clocks ---- */
+
+/* Within a twentieth a clock is steady: NVIDIA's step by 15 MHz. */
+const char *notes_clock_text(Arena *arena, const json_t *device)
+{
+    const double low = facts_number(device, "clock_low_mhz"), high = facts_number(device, "clock_high_mhz");
+    return low > 0 && low < 0.95 * high
+               ? arena_printf(arena, "its clock went from %.0f to %.0f MHz: lock it, or cool it", high, low)
+               : NULL;
+}
+
+Notes notes_clocks(Arena *arena, const Facts *facts)
+{
+    const json_t *shapes = facts_shapes(facts);
+    size_t entries = 0;
+    for (size_t s = 0; s < json_array_size(shapes); s++)
+        entries += json_array_size(json_object_get(json_array_get(shapes, s), "entries"));
+    Notes notes = room_for(arena, entries);
+    for (size_t s = 0; s < json_array_size(shapes); s++) {
+        size_t e;
+        const json_t *entry;
+        json_array_foreach(json_object_get(json_array_get(shapes, s), "entries"), e, entry)
+        {
+            const char *text = notes_clock_text(arena, json_object_get(entry, "device"));
+            if (text)
+                gather(arena, &notes, facts_text(entry, "id"), text);
+        }
+    }
+    return notes;
+}
+
 /* ---- contracts ---- */
 
 typedef struct Contract {

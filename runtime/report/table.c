@@ -614,6 +614,7 @@ void report_print_table(FILE *stream, const json_t *manifest, const json_t *veri
     print_notes(&table, "what was run", notes_trust(arena, &table.facts), false);
     print_skipped(&table);
     print_notes(&table, "not timed", notes_not_timed(arena, &table.facts), false);
+    print_notes(&table, "clocks that fell", notes_clocks(arena, &table.facts), false);
     print_compare(&table);
     print_ranks(&table);
     print_machine(&table);

@@ -170,6 +170,25 @@ static void table_shows_what_the_files_say(void **state)
     sample_free(&sample);
 }
 
+static void table_of_clocks(void **state)
+{
+    (void)state;
+    Sample sample = sample_load("rmsnorm");
+    json_t *shape = json_array_get(json_object_get(sample.bench, "shapes"), 0),
+           *entry = json_array_get(json_object_get(shape, "entries"), 0);
+    json_object_set_new(entry, "device",
+                        json_pack("{s:i, s:i}", "clock_low_mhz", 1900, "clock_high_mhz", 1980));
+    char *text = table_of(&sample, false);
+    assert_silent(text, "clocks that fell"); /* within a twentieth */
+    free(text);
+    json_object_set_new(json_object_get(entry, "device"), "clock_low_mhz", json_integer(1200));
+    text = table_of(&sample, false);
+    assert_says(text, "clocks that fell");
+    assert_says(text, "its clock went from 1980 to 1200 MHz: lock it, or cool it");
+    free(text);
+    sample_free(&sample);
+}
+
 static void table_of_ranks(void **state)
 {
     (void)state;
@@ -508,6 +527,7 @@ int main(int count, char **argument)
         cmocka_unit_test(text_cannot_steer_the_terminal),
         cmocka_unit_test(long_text_loses_its_middle),
         cmocka_unit_test(table_shows_what_the_files_say),
+        cmocka_unit_test(table_of_clocks),
         cmocka_unit_test(table_of_ranks),
         cmocka_unit_test(untried_control_is_said),
         cmocka_unit_test(one_reason_of_many_variants_is_said_once),
