@@ -253,9 +253,15 @@ static bool open_everything(DeviceWorker *worker)
 static void note_span(DeviceWorker *worker, int entry, const DeviceSpan *span)
 {
     Entry *one = &worker->entry[entry];
-    const int mhz = gpu_clock_mhz(worker->gpu);
     if (one->launches < LAUNCHES)
         one->launch_ns[one->launches++] = span->launch_ns;
+}
+
+/* Before and after each span: even of a single one it is known whether the clock fell meanwhile. */
+static void note_clock(DeviceWorker *worker, int entry)
+{
+    Entry *one = &worker->entry[entry];
+    const int mhz = gpu_clock_mhz(worker->gpu);
     if (mhz > 0 && (one->clock_low_mhz == 0 || mhz < one->clock_low_mhz))
         one->clock_low_mhz = mhz;
     if (mhz > one->clock_high_mhz)
@@ -265,10 +271,12 @@ static void note_span(DeviceWorker *worker, int entry, const DeviceSpan *span)
 static bool time_epoch(DeviceWorker *worker, int block, int entry)
 {
     DeviceSpan span = {0};
+    note_clock(worker, entry);
     if (!say(worker, entry, run(worker, entry, worker->plan->iterations, &span)))
         return false;
     fprintf(worker->out, "e %d %d %.3f\n", block, entry, span.device_ns);
     note_span(worker, entry, &span);
+    note_clock(worker, entry);
     return true;
 }
 

@@ -290,6 +290,8 @@ static bool same_token(const char *a, const char *b)
     return difference == 0;
 }
 
+/* A handle of a process of this machine, which no other process takes over with its number; -1: none. */
+#ifdef SYS_pidfd_open
 static bool comes_from_here(int connection)
 {
     struct sockaddr_in peer = {0}, own = {0};
@@ -301,13 +303,15 @@ static bool comes_from_here(int connection)
 
 static int handle_of(const Member *member)
 {
-#ifdef SYS_pidfd_open
-    if (comes_from_here(member->socket)) {
-        return (int)syscall(SYS_pidfd_open, (pid_t)member->pid, 0);
-    }
-#endif
+    return comes_from_here(member->socket) ? (int)syscall(SYS_pidfd_open, (pid_t)member->pid, 0) : -1;
+}
+#else
+static int handle_of(const Member *member)
+{
+    (void)member;
     return -1;
 }
+#endif
 
 /* A connection becomes a member when it has the token. */
 static bool greet(Team *team, const Door *door, int connection, Member *member)

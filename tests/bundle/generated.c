@@ -235,7 +235,7 @@ static const char *call_metal(const Job *job, const Launch *launch, const CallDa
     return why;
 }
 
-static void call_once(void *context, FILE *out)
+static void call_kernel_once(void *context, FILE *out)
 {
     const Job *job = context;
     const Variant *variant = job->variant;
@@ -256,7 +256,8 @@ static void call_once(void *context, FILE *out)
 static const char *outcome(const Job *job)
 {
     Buffer text = {0};
-    const char *why = child_run(job->fixture->arena, (ChildLimits){120, 0}, call_once, (void *)job, &text);
+    const char *why =
+        child_run(job->fixture->arena, (ChildLimits){120, 0}, call_kernel_once, (void *)job, &text);
     const char *said = why ? why : arena_copy(job->fixture->arena, buffer_string(&text));
     buffer_destroy(&text);
     return said;

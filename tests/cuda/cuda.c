@@ -637,7 +637,7 @@ static void test_times(void **state)
  * costs. */
 static void time_many(void *context, FILE *out)
 {
-    enum { MANY = 1200 };
+    enum { MANY = 1040 };
     const Job *job = context;
     Arena *arena = job->fixture->arena;
     const char *why = NULL;

@@ -368,7 +368,7 @@ int cuMemsetD32_v2(unsigned long long to, unsigned value, size_t count)
 /* A queue that is full takes no launch before another is done. */
 static void join_queue(void)
 {
-    enum { QUEUE = 1000, MICROSECONDS = 2000 };
+    enum { QUEUE = 1000, MICROSECONDS = 25000 };
     if (++fake.asked > QUEUE && has_flaw("full-queue"))
         usleep(MICROSECONDS);
 }
