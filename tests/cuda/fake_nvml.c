@@ -1,8 +1,9 @@
 /* fake_nvml.c: a libnvidia-ml.so for tests: the functions that samebits uses, strict about their use.
  *
- * It knows the devices of fake_cuda.c by their bus ids. The clock falls by 60 MHz each time it is asked for,
- * from 1980 to 1200, as one does that gets hot. FAKE_NVML names what is wrong: no-start, no-device, no-clock.
- * Compiled with OLD it has no nvmlDeviceGetClockInfo. */
+ * It knows the devices of fake_cuda.c by their bus ids. The clock falls by 240 MHz each time it is asked for,
+ * from 1980 to 1260, as one does that gets hot, and begins anew: of any two answers in a row one is much
+ * lower. FAKE_NVML names what is wrong: no-start, no-device, no-clock. Compiled with OLD it has no
+ * nvmlDeviceGetClockInfo. */
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@ enum { SUCCESS = 0, NOT_SUPPORTED = 3, NOT_FOUND = 6, DRIVER_NOT_LOADED = 9, CLO
 static struct {
     bool started;
     unsigned mhz;
-} fake = {.mhz = 2040};
+} fake = {.mhz = 1260};
 
 static bool has_flaw(const char *flaw)
 {
@@ -68,7 +69,7 @@ int nvmlDeviceGetClockInfo(const void *device, int kind, unsigned *mhz)
         abort();
     if (has_flaw("no-clock"))
         return NOT_SUPPORTED;
-    fake.mhz -= fake.mhz > 1200 ? 60 : 0;
+    fake.mhz = fake.mhz > 1260 ? fake.mhz - 240 : 1980;
     *mhz = fake.mhz;
     return SUCCESS;
 }
