@@ -29,8 +29,6 @@ bool page_spreads(const Plan *plan)
 
 /* ---- lists of arguments ---- */
 
-enum { OVERLAP_BIT = 1 << 8 }; /* of the word that says which schedule a message belongs to */
-
 static const char *listed(Arena *arena, const char *list, const char *item)
 {
     return *list ? arena_printf(arena, "%s, %s", list, item) : item;
@@ -302,6 +300,8 @@ static const char *part_text(Speller *speller)
     return arena_printf(speller->arena, "size == 0 ? 1 : size / %llu + (size %% %llu > 0)", pieces, pieces);
 }
 
+enum { OVERLAP_BIT = 1 << 8 }; /* beside the exchange, in the word on which the ranks agree */
+
 static void add_exchange(Speller *speller, json_t *data)
 {
     const Plan *plan = speller->plan;
@@ -315,7 +315,7 @@ static void add_exchange(Speller *speller, json_t *data)
     set_flag(data, "allreduces", plan->allreduce);
     set_flag(data, "overlaps", overlaps);
     set_number(data, "blocks", overlaps ? 2 : 1);
-    set_number(data, "schedule_word", (int)exchange + (overlaps ? OVERLAP_BIT : 0)); /* ranks agree on it */
+    set_number(data, "schedule_word", (int)exchange + (overlaps ? OVERLAP_BIT : 0));
     set(data, "exchange", exchange_names[exchange]);
     set_number(data, "exchange_tag", exchange);
     set(data, "part_type", page_part_type(speller));

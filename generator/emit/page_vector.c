@@ -103,9 +103,8 @@ static json_t *keep_function(Speller *speller, const PlanReduction *reduction, c
     return record;
 }
 
-enum {
-    KEEP_BLOCK = 16
-}; /* binary32 elements: a line of the cache; two lines need more registers than there are */
+/* Binary32 elements: a line of the cache. Two lines at a time need more registers than there are. */
+enum { KEEP_BLOCK = 16 };
 
 /* An input of this name that has other values in the next row. */
 static bool goes_on(Speller *speller, const char *name)

@@ -131,11 +131,16 @@ const json_t *facts_fastest(const json_t *shape)
     return best;
 }
 
+const char *facts_exchange(Arena *arena, const json_t *object)
+{
+    const char *exchange = facts_text(object, "exchange");
+    return facts_true(object, "overlap") ? arena_printf(arena, "%s, overlapped", exchange) : exchange;
+}
+
 const char *facts_target(Arena *arena, const json_t *variant)
 {
-    const char *target = facts_text(variant, "target"), *exchange = facts_text(variant, "exchange");
-    const char *overlap = facts_true(variant, "overlap") ? ", overlapped" : "";
-    return *exchange ? arena_printf(arena, "%s, %s%s", target, exchange, overlap) : target;
+    const char *target = facts_text(variant, "target"), *exchange = facts_exchange(arena, variant);
+    return *exchange ? arena_printf(arena, "%s, %s", target, exchange) : target;
 }
 
 const json_t *facts_variant_of(const Facts *facts, const json_t *entry, size_t *index)

@@ -51,6 +51,8 @@ const json_t *facts_entry_of_kind(const json_t *shape, const char *kind); /* the
 bool facts_entry_is(const json_t *entry, const char *kind);
 const json_t *facts_entry_like(const json_t *shape, const json_t *entry); /* same kind and id */
 const json_t *facts_fastest(const json_t *shape); /* the variant's entry with the least median */
+/* Of a variant or a row of ranks: "tree", "tree, overlapped"; "" where nothing is exchanged. */
+const char *facts_exchange(Arena *arena, const json_t *object);
 /* "avx2"; with an exchange that is shown, too: "mpi, tree". */
 const char *facts_target(Arena *arena, const json_t *variant);
 const json_t *facts_variant_of(const Facts *facts, const json_t *entry, size_t *index);

@@ -38,8 +38,7 @@ RankRow rank_row(Arena *arena, const json_t *ranks, size_t index)
     RankRow made = {.oversubscribed = over};
     made.cell[RANK_SHAPE] = format_shape(arena, json_object_get(row, "shape"));
     made.cell[RANK_TREE] = facts_text(row, "tree");
-    made.cell[RANK_EXCHANGE] = arena_printf(arena, "%s%s", facts_text(row, "exchange"),
-                                            facts_true(row, "overlap") ? ", overlapped" : "");
+    made.cell[RANK_EXCHANGE] = facts_exchange(arena, row);
     made.cell[RANK_RANKS] = arena_printf(arena, "%.0f%s", facts_number(row, "ranks"), over ? " o" : "");
     made.cell[RANK_TIME] = format_duration(arena, time);
     made.cell[RANK_AGAINST_ONE] = format_ratio(arena, one / time);

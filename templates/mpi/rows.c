@@ -36,6 +36,8 @@ typedef ${part_type} Part; /* a partial result on its way */
 
 $ include "mpi/messages.c"
 
+$ include "mpi/disagree.c"
+
 $ include "mpi/state.c"
 
 $ include "mpi/agree.c"

@@ -6,6 +6,7 @@
 
 #include <mpi.h>
 #include <omp.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -25,7 +26,8 @@ enum {
     ECHO,
     HEADER,
     KNOWN,
-    THREADS
+    THREADS,
+    POLL
 };
 
 typedef struct Part {
@@ -145,6 +147,23 @@ static int send_header(int rank, int ranks, MPI_Comm comm)
                         MPI_STATUS_IGNORE);
 }
 
+/* For a message that nobody sends, 50 ms long: who waits for it hands the processor on in between, who does
+ * not works. */
+static int poll_in_vain(int waits, MPI_Comm comm)
+{
+    const double until = MPI_Wtime() + 0.05;
+    while (MPI_Wtime() < until) {
+        const double worked = MPI_Wtime() + 0.005;
+        int there;
+        MPI_Iprobe(MPI_ANY_SOURCE, 99, comm, &there, MPI_STATUS_IGNORE);
+        if (waits)
+            sched_yield();
+        while (!waits && MPI_Wtime() < worked) {
+        }
+    }
+    return 0;
+}
+
 int samebits_probe_call(const float *const *in, float *const *out, const size_t *sizes, const float *params,
                         size_t first, size_t count, MPI_Comm comm)
 {
@@ -165,6 +184,8 @@ int samebits_probe_call(const float *const *in, float *const *out, const size_t 
         return omp_get_max_threads();
     if (how == KNOWN)
         return compare_known(&part);
+    if (how == POLL)
+        return poll_in_vain(rank == whom, comm);
     if (how == HEADER)
         return send_header(rank, ranks, comm);
     if (rank == whom)

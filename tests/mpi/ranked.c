@@ -36,7 +36,8 @@ enum {
     ECHO,
     HEADER,
     KNOWN,
-    THREADS
+    THREADS,
+    POLL
 };
 
 typedef struct Library {
@@ -358,6 +359,18 @@ static void test_counts(void **state)
         assert_int_equal(ranked_counts(fixture->ranked)[r].values, 5);
         assert_int_equal(ranked_counts(fixture->ranked)[r].bytes, 120);
     }
+    end(fixture);
+}
+
+/* A look between pieces of work is no waiting; looking again and again is. */
+static void test_waiting(void **state)
+{
+    Fixture *fixture = begin(state);
+    ranked_set_ranks(fixture->ranked, 2);
+    make_data(fixture, 0, 16, 1, POLL, 0);
+    assert_true(ranked_call(fixture->ranked, &data.call));
+    const RankCounts *counts = ranked_counts(fixture->ranked);
+    assert_true(counts[0].waited > 0.5 * counts[0].seconds && counts[1].waited < 0.5 * counts[1].seconds);
     end(fixture);
 }
 
@@ -746,18 +759,22 @@ typedef struct Case {
     {                                                                                                        \
 #function, function                                                                                  \
     }
-static const Case cases[] = {
-    CASE(test_slicings),     CASE(test_calls_differ), CASE(test_chosen_cut),
-    CASE(test_counts),       CASE(test_mistakes),     CASE(test_codes),
-    CASE(test_threads),      CASE(test_many_ranks),   CASE(test_time),
-    CASE(test_timed_data),   CASE(test_fork),         CASE(test_exit),
-    CASE(test_leave),        CASE(test_crash),        CASE(test_abort),
-    CASE(test_differ),       CASE(test_disagree),     CASE(test_loop),
-    CASE(test_wait),         CASE(test_deadlock),     CASE(test_stopped),
-    CASE(test_interrupted),  CASE(test_killed),       CASE(test_no_launcher),
-    CASE(test_bad_flag),     CASE(test_mixture),      CASE(test_kernel_of_other_library),
-    CASE(test_no_symbol),    CASE(test_wrong_token),  CASE(test_stranger),
-    CASE(test_worlds_of_one)};
+static const Case cases[] = {CASE(test_slicings),    CASE(test_calls_differ),
+                             CASE(test_chosen_cut),  CASE(test_counts),
+                             CASE(test_waiting),     CASE(test_mistakes),
+                             CASE(test_codes),       CASE(test_threads),
+                             CASE(test_many_ranks),  CASE(test_time),
+                             CASE(test_timed_data),  CASE(test_fork),
+                             CASE(test_exit),        CASE(test_leave),
+                             CASE(test_crash),       CASE(test_abort),
+                             CASE(test_differ),      CASE(test_disagree),
+                             CASE(test_loop),        CASE(test_wait),
+                             CASE(test_deadlock),    CASE(test_stopped),
+                             CASE(test_interrupted), CASE(test_killed),
+                             CASE(test_no_launcher), CASE(test_bad_flag),
+                             CASE(test_mixture),     CASE(test_kernel_of_other_library),
+                             CASE(test_no_symbol),   CASE(test_wrong_token),
+                             CASE(test_stranger),    CASE(test_worlds_of_one)};
 static const Case on_hosts = CASE(test_two_hosts);
 enum { CASES = sizeof cases / sizeof *cases };
 

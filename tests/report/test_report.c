@@ -202,11 +202,15 @@ static void table_of_ranks(void **state)
                 "not timed: rmsnorm_mpi_chunk1024_lanes32_pairwise_f32_tree, 4 ranks: rank 2 was killed by");
     assert_says(text, "Open MPI 4.1.4");
     assert_silent(text, "RNK"); /* no variant of this family has ranks */
-    json_t *first = json_array_get(json_object_get(sample.manifest, "variants"), 0);
+    json_t *first = json_array_get(json_object_get(sample.manifest, "variants"), 0),
+           *rows = json_object_get(json_object_get(sample.bench, "ranks"), "rows");
+    assert_silent(text, "overlapped");
+    json_object_set_new(json_array_get(rows, 0), "overlap", json_true());
     free(text);
     json_object_set_new(first, "target", json_string("mpi"));
     text = table_of(&sample, false);
     assert_says(text, "RUN BAT THR RNK LAY BLD TGT TRE");
+    assert_says(text, "gather, overlapped");
     assert_says(text, "RNK any number of ranks, any cut");
     free(text);
     sample_free(&sample);

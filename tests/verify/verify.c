@@ -380,14 +380,17 @@ static void a_control_must_break_every_promise_expected(void **state)
     workshop_add_control(&shop, "split(auto)", "control_split", right_tree, "POSITION"); /* keeps THREADS */
     json_t *result = workshop_verify(&shop, 60);
     size_t i;
+    int found = 0;
     json_t *control;
     json_array_foreach(json_object_get(result, "controls"), i, control)
     {
         if (strcmp(json_string_value(json_object_get(control, "control")), "split(auto)") != 0)
             continue;
+        found++;
         assert_true(json_is_false(json_object_get(control, "caught")));
         assert_string_equal(json_string_value(json_object_get(control, "on")), "BATCH");
     }
+    assert_int_equal(found, 1);
     json_decref(result);
     workshop_close(&shop);
 }
